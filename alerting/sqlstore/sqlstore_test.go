@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"tocsin/alerting"
-	"tocsin/alerting/sqlstore/storetest"
+	"tocsin/alerting/storetest"
 )
 
 func opener(t *testing.T) (storetest.Everything, func() storetest.Everything) {
