@@ -80,16 +80,9 @@ func (x *Index) Intersecting(window orb.Bound) []Zone {
 
 // pick lists, in order and once each, the zones whose bounds meet one of the windows and that keep.
 func (x *Index) pick(windows []orb.Bound, keep func(Zone) bool) []Zone {
-	var found []int
-	for _, w := range windows {
-		x.tree.Search(w.Min, w.Max, func(_, _ [2]float64, i int) bool {
-			found = append(found, i)
-			return true
-		})
-	}
-	slices.Sort(found)
+	found := search(&x.tree, windows)
 	var zones []Zone
-	for _, i := range slices.Compact(found) {
+	for _, i := range found {
 		if keep(x.zones[i]) {
 			zones = append(zones, x.zones[i])
 		}
