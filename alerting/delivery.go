@@ -108,6 +108,10 @@ type Outbox interface {
 	PendingJob(ctx context.Context) (job SendJob, ok bool, err error)
 	// Expand adds deliveries of a job (existing keys are left as they are) and, where done, closes it.
 	Expand(ctx context.Context, job string, deliveries []Delivery, done bool) error
+	// Supersede suppresses up to limit queued deliveries of editions of the job's warning before the
+	// job's own, except those being handed over, and says how many. A later edition must not wait
+	// behind an earlier one that nobody wants any more, perhaps of a lower urgency.
+	Supersede(ctx context.Context, job SendJob, at time.Time, limit int) (suppressed int, err error)
 	// Due lists queued deliveries whose NotBefore has come, most urgent first, then oldest; for one
 	// recipient never a later edition while an earlier one of the same warning is queued or being handed over.
 	Due(ctx context.Context, now time.Time, limit int) ([]Delivery, error)

@@ -47,8 +47,8 @@ func (db *DB) Recipient(ctx context.Context, mode alerting.Mode, id string) (ale
 	return p, nil
 }
 
-// Told lists the ids of recipients to whom an edition of the warning was, or at this moment is being,
-// handed over. Who is being told while an all-clear is prepared must hear of it too.
+// Told lists the ids of recipients to whom an edition of the warning was handed over, for certain or
+// perhaps; whoever expands an end waits first for those being handed over.
 func (db *DB) Told(ctx context.Context, warning string) ([]string, error) {
 	scan := func(r row) (string, error) {
 		var id string
@@ -56,7 +56,7 @@ func (db *DB) Told(ctx context.Context, warning string) ([]string, error) {
 		return id, err
 	}
 	found, err := all(ctx, db.reader, scan, `SELECT DISTINCT recipient FROM deliveries WHERE warning = $1
-		AND (handing = 1 OR state IN ('accepted', 'sent', 'delivered', 'unknown')) ORDER BY recipient`, warning)
+		AND state IN ('accepted', 'sent', 'delivered', 'unknown') ORDER BY recipient`, warning)
 	if err != nil {
 		return nil, fmt.Errorf("recipients told of warning %s: %w", warning, err)
 	}

@@ -98,6 +98,26 @@ func scanDelivery(r row) (alerting.Delivery, error) {
 	return d, err
 }
 
+// Supersede suppresses up to limit queued deliveries of earlier editions of the job's warning.
+func (db *DB) Supersede(ctx context.Context, job alerting.SendJob, at time.Time, limit int) (int, error) {
+	var suppressed int64
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `UPDATE deliveries SET state = 'suppressed', detail = $4, changed_at = $5
+			WHERE mode = $1 AND key IN (SELECT key FROM deliveries WHERE mode = $1 AND warning = $2 AND edition < $3
+				AND state = 'queued' AND handing = 0 LIMIT $6)`,
+			job.Mode, job.Warning, job.Edition, fmt.Sprintf("superseded by edition %d", job.Edition), toMS(at), limitOr(limit, unlimited))
+		if err != nil {
+			return err
+		}
+		suppressed, err = result.RowsAffected()
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("supersede what send job %s makes obsolete: %w", job.ID, err)
+	}
+	return int(suppressed), nil
+}
+
 // Due lists queued deliveries whose time has come, most urgent first, then oldest. A recipient's later
 // edition waits for the earlier one of the same warning, also while that one is being handed over.
 func (db *DB) Due(ctx context.Context, now time.Time, limit int) ([]alerting.Delivery, error) {
