@@ -54,7 +54,11 @@ type stageState struct {
 
 // state is where a rule stands after all events up to T. It is a value: copying it is keeping it.
 type state struct {
-	T      int64                         `json:"t"`
+	T int64 `json:"t"`
+	// Safe says that the last event was a good reading by which the rule's clearing condition holds: only
+	// then may what stands be lowered. A lake gauge that comes back after a gap shows no fall, and yet
+	// the lake may have gone in between.
+	Safe   bool                          `json:"k,omitempty"`
 	Stages [alerting.MaxLevel]stageState `json:"g"`
 }
 
@@ -90,7 +94,7 @@ func (c *compiled) verdict(s *state) verdict {
 // step moves the rule's state over one event. It is the whole of the judgement; all else is keeping
 // and ordering. Events come in order of time.
 func (c *compiled) step(s *state, f *frame, e event, gap int64) {
-	s.T = e.t
+	s.T, s.Safe = e.t, false
 	switch e.class {
 	case mute:
 		return
@@ -105,6 +109,7 @@ func (c *compiled) step(s *state, f *frame, e event, gap int64) {
 		raise, clear := c.judge(&c.stages[i], f, e)
 		st := &s.Stages[i]
 		if e.class == good {
+			s.Safe = c.when == nil || raise != yes && clear == yes
 			st.good(e.t, raise, clear, c.For.ms(), gap)
 		} else {
 			st.proposing(e.t, e.class, raise, c.For.ms(), gap)
