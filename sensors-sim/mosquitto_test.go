@@ -213,18 +213,15 @@ func TestNothingIsLostWhileTheBrokerIsAway(t *testing.T) {
 	m.start()
 	h := m.listen(t)
 	source := &script{n: 30}
+	var back sync.WaitGroup
 	source.before = func(i int) {
 		if i == 10 || i == 20 {
+			back.Wait()
 			m.stop()
-			go func() { // it comes back when the fleet is already trying
-				select {
-				case <-time.After(300 * time.Millisecond):
-				case <-t.Context().Done():
-				}
-				m.start()
-			}()
+			back.Go(m.start) // the fleet is already sending into the void
 		}
 	}
+	defer back.Wait()
 	if err := Run(t.Context(), Config{Broker: m.url(), Source: source, Clock: true, Pace: Constant(math.Inf(1))}); err != nil {
 		t.Fatal(err)
 	}
