@@ -8,8 +8,9 @@ import (
 	"github.com/paulmach/orb"
 )
 
-// commonArea is the surface in m2 on the sphere that shapes a and b share; edges are straight in
-// longitude and latitude.
+// CommonArea is the surface in m2 on the sphere that shapes a and b share; edges are straight in
+// longitude and latitude. That of a shape with itself is what it covers, counted once where its polygons
+// overlap.
 //
 // Both are cut into rows between neighbouring latitudes at which any edge begins, ends or crosses
 // another (a sweep after Bentley and Ottmann, 1979, without their queue). Within a row edges keep their
@@ -18,7 +19,7 @@ import (
 // topology is built, hence none can fail: census borders drawn by hand cross themselves in spikes of
 // a square metre (23 of the 205 of Bhutan do), for which overlays that ask for simple rings return the
 // spike for the area.
-func commonArea(a, b orb.MultiPolygon) float64 {
+func CommonArea(a, b orb.MultiPolygon) float64 {
 	window, ok := sharedBound(a, b)
 	if !ok {
 		return 0

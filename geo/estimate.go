@@ -37,7 +37,7 @@ type share struct {
 // places in no unit. Where polygons of the shape overlap, people count once. It fails on a shape without
 // a surface.
 func (p *Population) Exposure(shape orb.MultiPolygon) (Exposure, error) {
-	area := commonArea(shape, shape)
+	area := CommonArea(shape, shape)
 	if !(area > 0) || math.IsInf(area, 0) {
 		return Exposure{}, errors.New("the area has no surface: a polygon of finite positions is wanted")
 	}
@@ -46,7 +46,7 @@ func (p *Population) Exposure(shape orb.MultiPolygon) (Exposure, error) {
 	shares := map[int]*share{}
 	for _, i := range search(&p.unitTree, bounds(shape)) {
 		u := &p.units[i]
-		shared := commonArea(u.Shape, shape)
+		shared := CommonArea(u.Shape, shape)
 		if shared > sliver*min(u.area, area) {
 			shares[i] = &share{unit: u, fraction: snap(shared / u.area)}
 		}

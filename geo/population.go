@@ -56,7 +56,7 @@ func (p *Population) addUnits(areas []CensusArea) error {
 		if a.People < 0 || a.Households < 0 {
 			return fmt.Errorf("census area %q: %d people in %d households: neither can be negative", a.ID, a.People, a.Households)
 		}
-		u := unit{CensusArea: a, area: commonArea(a.Shape, a.Shape)}
+		u := unit{CensusArea: a, area: CommonArea(a.Shape, a.Shape)}
 		if !(u.area > 0) || math.IsInf(u.area, 0) {
 			return fmt.Errorf("census area %q has no surface: a polygon is wanted", a.ID)
 		}
@@ -77,7 +77,7 @@ func (p *Population) checkOverlaps() error {
 				continue
 			}
 			a, b := &p.units[i], &p.units[j]
-			if share := commonArea(a.Shape, b.Shape) / min(a.area, b.area); share > 0.01 {
+			if share := CommonArea(a.Shape, b.Shape) / min(a.area, b.area); share > 0.01 {
 				return fmt.Errorf("census areas %q and %q overlap by %.0f %% of the smaller: give one administrative level only, else people count twice",
 					a.ID, b.ID, 100*share)
 			}

@@ -107,7 +107,7 @@ func TestIndexAgreesWithLookingAtEveryZone(t *testing.T) {
 	})
 }
 
-// overlay is shape in the terms of simplefeatures, whose overlay shares nothing with commonArea.
+// overlay is shape in the terms of simplefeatures, whose overlay shares nothing with CommonArea.
 func overlay(shape orb.MultiPolygon) (geom.Geometry, error) {
 	parts := make([]geom.Geometry, len(shape))
 	for i, polygon := range shape {
@@ -163,10 +163,10 @@ func TestCommonAreaAgreesWithOverlay(t *testing.T) {
 		a := orb.MultiPolygon{star(t, 2), star(t, 1)} // may overlap: union
 		b := orb.MultiPolygon{star(t, 3)}
 		want := overlaid(t, a, b)
-		if got := commonArea(a, b); math.Abs(got-want) > 1e-9*Area(b)+1 {
+		if got := CommonArea(a, b); math.Abs(got-want) > 1e-9*Area(b)+1 {
 			t.Fatalf("%v and %v share %v m2, the overlay says %v", a, b, got, want)
 		}
-		if got, back := commonArea(a, b), commonArea(b, a); math.Abs(got-back) > 1e-9*Area(b) {
+		if got, back := CommonArea(a, b), CommonArea(b, a); math.Abs(got-back) > 1e-9*Area(b) {
 			t.Fatalf("shared area %v one way, %v the other", got, back)
 		}
 	})

@@ -1,0 +1,129 @@
+package geojson
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Text is the text (or number, as written) of a property, "" where there is none.
+func (f Feature) Text(name string, faults *Faults) string {
+	v := f.Properties.Get(name)
+	if v == nil || v.Kind == Null {
+		return ""
+	}
+	if v.Kind != String && v.Kind != Number {
+		faults.Add(v.Line, "%s: %q is %v: a text is wanted", f.Name, name, v.Kind)
+		return ""
+	}
+	return strings.TrimSpace(v.Text)
+}
+
+// Whole is the whole number of a property, not below 0; ok is false where there is none.
+func (f Feature) Whole(name string, faults *Faults) (n int, ok bool) {
+	v := f.Properties.Get(name)
+	if v == nil || v.Kind == Null {
+		return 0, false
+	}
+	x, isNumber := v.Float()
+	if !isNumber || x < 0 || x != math.Trunc(x) || x > 1e10 {
+		said := v.Kind.String()
+		if v.Text != "" {
+			said = v.Text
+		}
+		faults.Add(v.Line, "%s: %q is %s: a whole number from 0 is wanted, without quotes", f.Name, name, said)
+		return 0, false
+	}
+	return int(x), true
+}
+
+// Flag is the truth of a property, false where there is none.
+func (f Feature) Flag(name string, faults *Faults) bool {
+	v := f.Properties.Get(name)
+	if v == nil || v.Kind == Null {
+		return false
+	}
+	if v.Kind != Bool {
+		faults.Add(v.Line, "%s: %q is %v: true or false is wanted, without quotes", f.Name, name, v.Kind)
+	}
+	return v.Kind == Bool && v.Text == "true"
+}
+
+// Known notes members of the object, which messages call what, that are likely to be misspelt names. Others
+// are left alone in a feature (map programs add their own) and noted where strict.
+func Known(object *Value, what string, known []string, strict bool, faults *Faults) {
+	if object == nil {
+		return
+	}
+	for _, m := range object.Members {
+		if slices.Contains(known, m.Name) {
+			continue
+		}
+		meant := Nearest(m.Name, known)
+		switch {
+		case meant != "":
+			faults.Add(m.Line, "%s: unknown name %q: did you mean %q?", what, m.Name, meant)
+		case strict:
+			faults.Add(m.Line, "%s: unknown name %q: it must be one of %s", what, m.Name, strings.Join(known, ", "))
+		}
+	}
+}
+
+// Doubled notes features whose id another has taken.
+func Doubled(features []Feature, faults *Faults) {
+	first := map[string]int{}
+	for _, f := range features {
+		if f.ID == "" {
+			continue
+		}
+		if line, taken := first[f.ID]; taken {
+			faults.Add(f.Line, "%s: the id %q is taken by the feature of line %d: give each its own", f.Name, f.ID, line)
+			continue
+		}
+		first[f.ID] = f.Line
+	}
+}
+
+// Nearest is the word that name may be a misspelling of: the same in lower case, or at most one edit in
+// three letters away (Levenshtein 1966); "" where there is none.
+func Nearest(name string, words []string) string {
+	best, found := math.MaxInt, ""
+	for _, word := range words {
+		d := distance(strings.ToLower(name), strings.ToLower(word))
+		if d < best && d <= len(word)/3 {
+			best, found = d, word
+		}
+	}
+	return found
+}
+
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// NeedID notes a feature without an id.
+func (f Feature) NeedID(example string, faults *Faults) {
+	if f.ID == "" {
+		faults.Add(f.Line, "%s: no property \"id\": a short name that never changes is wanted, like %q", f.Name, example)
+		return
+	}
+	if bad := strings.IndexFunc(f.ID, func(c rune) bool { return c <= ' ' || strings.ContainsRune("/+#,<&>\"", c) || c == 0x7f }); bad >= 0 {
+		faults.Add(f.Line, "%s: the id must hold no space and none of / + # , < > & \": %s", f.Name, fmt.Sprintf("%q", f.ID))
+	}
+}
