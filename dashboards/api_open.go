@@ -70,7 +70,7 @@ func viewStation(state stationState) stationView {
 	for _, sensor := range state.Sensors {
 		v := sensorView{
 			ID: sensor.ID, Quantity: sensor.Quantity, Unit: sensor.Quantity.Unit(), Datum: sensor.Datum,
-			Interval: int(sensor.Interval.Seconds()), Age: sensor.Age, Level: sensor.Level, Thresholds: sensor.Thresholds,
+			Interval: int(sensor.Interval.Seconds()), Age: sensor.Age, Judged: sensor.Judged, Level: sensor.Level, Thresholds: sensor.Thresholds,
 		}
 		if sensor.Latest != nil {
 			latest := viewReading(*sensor.Latest)

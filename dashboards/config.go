@@ -79,11 +79,11 @@ type Deps struct {
 	// Feed is a feed of a mode by file name ("cap.atom", "cap.rss", "warnings.geojson");
 	// alerting.ErrNotFound for a mode or name that is not published.
 	Feed func(ctx context.Context, mode alerting.Mode, name string) (Feed, error)
-	// ZoneLevels is what the rules say now by zone id, whether anybody was warned or not (0: judged and normal).
-	ZoneLevels func() map[string]alerting.Level
-	// SensorLevels is what the rules say now by station and sensor, "station/sensor". Where it is nil or
-	// lacks a sensor, the level is read off the thresholds.
-	SensorLevels func() map[string]alerting.Level
+	// Levels is the level that the rules hold for each station now, by sound evidence; stations at level 0
+	// may be left out.
+	Levels func() map[string]alerting.Level
+	// Judged says whether any rule reads the sensor; where it is nil, whether it has thresholds.
+	Judged func(station, sensor string) bool
 	// Thresholds are the lines of a sensor's hydrograph.
 	Thresholds func(station, sensor string) []alerting.Threshold
 	// Exposure counts the people inside an area (longitude, latitude).

@@ -166,7 +166,7 @@ func (s *Server) pump(ctx context.Context, l *listener, to *stream, stillHere fu
 		case <-l.gone:
 			return
 		case <-beat.C:
-			if !stillHere(ctx) || to.write(": still here\n\n") != nil {
+			if !stillHere(ctx) || to.event("beat") != nil {
 				return
 			}
 		case <-l.wake:

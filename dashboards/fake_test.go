@@ -418,8 +418,9 @@ func (f *fake) deps() Deps {
 			}
 			return level(station, 3)
 		},
-		SensorLevels: func() map[string]alerting.Level { return map[string]alerting.Level{"thanza-lake/water_level": 4} },
-		Explain:      func(_ context.Context, id string) (any, error) { return map[string]string{"warning": id}, nil },
+		Levels:  func() map[string]alerting.Level { return map[string]alerting.Level{"thanza-lake": 4} },
+		Judged:  func(_, sensor string) bool { return sensor == "water_level" },
+		Explain: func(_ context.Context, id string) (any, error) { return map[string]string{"warning": id}, nil },
 		Health: func(context.Context) Health {
 			return Health{Ready: true, Checks: []Check{{"Field", CheckOK, "6 stations, 5 speaking"}, {"Journal", CheckOK, "4 812 messages, on disk"}, {"InfluxDB", CheckOff, "not configured"}, {"SMS", CheckWarn, "dry run: nothing leaves this machine"}}}
 		},

@@ -314,7 +314,7 @@ func urgency(state stationState) int {
 func (s *Server) publicStation(ctx context.Context, now time.Time, state stationState, pictures bool) (public.Station, error) {
 	view := public.Station{Name: state.Name, River: state.River, Invented: state.Invented}
 	for _, sensor := range riverSensors(state) {
-		series := public.Series{Quantity: string(sensor.Quantity), Age: string(sensor.Age), Judged: len(sensor.Thresholds) > 0 || sensor.Level != nil}
+		series := public.Series{Quantity: string(sensor.Quantity), Age: string(sensor.Age), Judged: sensor.Judged}
 		if sensor.Level != nil && sensor.Age != AgeSilent { // an old level says nothing of now
 			series.Level = s.publicLevel(*sensor.Level)
 		}

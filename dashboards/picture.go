@@ -53,7 +53,8 @@ type sensorState struct {
 	ingest.Sensor
 	Latest     *ingest.Reading // nil: none ever came
 	Age        Age
-	Level      *alerting.Level // nil: nobody judges this sensor, or its newest reading cannot be judged
+	Judged     bool            // a rule reads it
+	Level      *alerting.Level // nil: nobody judges this sensor, or nothing can be said of it
 	Thresholds []alerting.Threshold
 }
 
@@ -76,8 +77,8 @@ func (s *Server) stations(ctx context.Context) ([]stationState, error) {
 		newest[[2]string{latest[i].Station, latest[i].Sensor}] = &latest[i]
 	}
 	var levels map[string]alerting.Level
-	if s.deps.SensorLevels != nil {
-		levels = s.deps.SensorLevels()
+	if s.deps.Levels != nil {
+		levels = s.deps.Levels()
 	}
 	now := s.now()
 	states := make([]stationState, 0, len(s.config.Network.Stations()))
@@ -87,24 +88,38 @@ func (s *Server) stations(ctx context.Context) ([]stationState, error) {
 			state.Sensors = append(state.Sensors, s.sensor(now, station, sensor, newest[[2]string{station.ID, sensor.ID}], levels))
 		}
 		state.Level, state.Age = worst(state.Sensors)
+		if held := levels[station.ID]; held > 0 && (state.Level == nil || *state.Level < held) {
+			state.Level = &held
+		}
 		states = append(states, state)
 	}
 	return states, nil
 }
 
+// sensor puts together what is known of one sensor. A reading that can be judged is read off the
+// thresholds; for what has none, or where the newest reading failed its tests, the rules' own word counts.
 func (s *Server) sensor(now time.Time, station ingest.Station, sensor ingest.Sensor, latest *ingest.Reading, levels map[string]alerting.Level) sensorState {
 	state := sensorState{Sensor: sensor, Latest: latest, Age: AgeNever}
 	if s.deps.Thresholds != nil {
 		state.Thresholds = s.deps.Thresholds(station.ID, sensor.ID)
 	}
+	state.Judged = len(state.Thresholds) > 0
+	if s.deps.Judged != nil {
+		state.Judged = s.deps.Judged(station.ID, sensor.ID)
+	}
 	if latest == nil {
 		return state
 	}
 	state.Age = ageOf(now, latest.Time, sensor.Interval)
-	if level, judged := levels[station.ID+"/"+sensor.ID]; judged {
-		state.Level = &level
-	} else if len(state.Thresholds) > 0 && latest.Flag <= ingest.NotEvaluated {
+	if !state.Judged {
+		return state
+	}
+	switch {
+	case len(state.Thresholds) > 0 && latest.Flag <= ingest.NotEvaluated:
 		level := above(state.Thresholds, latest.Value)
+		state.Level = &level
+	case levels != nil:
+		level := levels[station.ID]
 		state.Level = &level
 	}
 	return state
@@ -129,13 +144,13 @@ func above(lines []alerting.Threshold, value float64) alerting.Level {
 func worst(sensors []sensorState) (*alerting.Level, Age) {
 	order := []Age{AgeCurrent, AgeLate, AgeSilent, AgeNever}
 	var level *alerting.Level
-	judged := slices.ContainsFunc(sensors, func(s sensorState) bool { return s.Level != nil || len(s.Thresholds) > 0 })
+	judged := slices.ContainsFunc(sensors, func(s sensorState) bool { return s.Judged })
 	age := 0
 	if len(sensors) == 0 {
 		age = len(order) - 1
 	}
 	for _, sensor := range sensors {
-		if judged && sensor.Level == nil && len(sensor.Thresholds) == 0 {
+		if judged && !sensor.Judged {
 			continue
 		}
 		age = max(age, slices.Index(order, sensor.Age))

@@ -55,6 +55,7 @@ type sensorView struct {
 	Datum      string               `json:"datum,omitempty"`
 	Interval   int                  `json:"interval_seconds,omitempty"`
 	Age        Age                  `json:"age" enum:"current,late,silent,never"`
+	Judged     bool                 `json:"judged" doc:"a rule reads this sensor"`
 	Level      *alerting.Level      `json:"level"`
 	Latest     *readingView         `json:"latest,omitempty"`
 	Thresholds []alerting.Threshold `json:"thresholds,omitempty"`
