@@ -287,7 +287,7 @@ func (e *Engine) judge(k reader, x *sample, how change) {
 	track := e.tracks[k.rule]
 	newest := how == appended && x.t >= track.now.T
 	track.meet(k.of, x.t, how)
-	v := track.rule.verdict(&track.now)
+	v := e.verdict(k.rule)
 	h := &e.holds[k.rule]
 	if v.level == h.Level && v.doubt == h.Doubt {
 		h.Settle = 0
@@ -310,6 +310,19 @@ func (e *Engine) judge(k reader, x *sample, how change) {
 	if h.Level != before.Level || h.Doubt != before.Doubt {
 		e.changed(k.rule)
 	}
+}
+
+// verdict is what a rule's readings say now, the silence of its outburst gauges with them: a good reading
+// of another gauge must not take back the doubt of a silent one.
+func (e *Engine) verdict(rule int) verdict {
+	track := e.tracks[rule]
+	v := track.rule.verdict(&track.now)
+	for _, at := range track.rule.sources {
+		if s := e.series[at]; s.silent && s.moved(&e.set.sensors[at]) {
+			v.silence(track.rule.highest(), s.newest())
+		}
+	}
+	return v
 }
 
 // lowering says whether a verdict may lower what a rule holds.

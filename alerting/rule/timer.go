@@ -62,15 +62,18 @@ func (e *Engine) silenceDue(t timer) {
 		return
 	}
 	s.silent = true
-	if !s.moved(w) {
-		return
-	}
 	for _, k := range e.readers[t.of] {
-		h, highest := &e.holds[k.rule], e.set.rules[k.rule].highest()
-		if h.Level < highest && h.Doubt < highest {
-			h.Doubt, h.Why, h.From = highest, bySilence, s.newest()
-			e.changed(k.rule)
-		}
+		e.refold(k.rule, lowerNever)
+	}
+}
+
+// refold folds a rule's verdict anew where time alone changed it.
+func (e *Engine) refold(rule int, lower lowering) {
+	h := &e.holds[rule]
+	before := *h
+	h.fold(e.verdict(rule), lower)
+	if h.Level != before.Level || h.Doubt != before.Doubt {
+		e.changed(rule)
 	}
 }
 
@@ -84,12 +87,7 @@ func (e *Engine) settleDue(t timer) {
 		return
 	}
 	h.Settle = 0
-	track := e.tracks[t.of]
-	before := *h
-	h.fold(track.rule.verdict(&track.now), lowerNow)
-	if h.Level != before.Level || h.Doubt != before.Doubt {
-		e.changed(t.of)
-	}
+	e.refold(t.of, lowerNow)
 }
 
 // allTimers are those that stand now, after a restore or a waking up.

@@ -105,7 +105,7 @@ func TestReadExpected(t *testing.T) {
 
 func TestReadExpectedFaults(t *testing.T) {
 	for text, want := range map[string][]string{
-		"": {"e.csv:1: no header"},
+		"":                              {"e.csv:1: no header"},
 		"zone,level,verdict\na,1,yes\n": {`e.csv:1: the header has no column "first_time"`},
 		"zone,level,first_time,verdict\na,7,noon,maybe\n,1,,yes\nb,1,,no\nb,1,,no\nb,1\nc,2,,\"no\n": {
 			`e.csv:2: level "7" is not one of`, `e.csv:2: verdict "maybe" is not one of`, `e.csv:2: first_time "noon" is not a time`,
