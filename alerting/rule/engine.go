@@ -71,6 +71,8 @@ type Engine struct {
 	applied   uint64            // journal position
 	position  uint64            // of the last reading judged
 	kept      int64             // clock at the last snapshot
+	samples   int               // kept in all series
+	since     int               // readings judged since the last snapshot
 
 	reads   sync.RWMutex // guards what follows, for other goroutines
 	durable uint64
@@ -182,8 +184,8 @@ func (e *Engine) Apply(ctx context.Context, batch ingest.Batch) error {
 	if err := e.handOn(ctx); err != nil {
 		return err
 	}
-	if e.clock-e.kept >= e.cfg.SnapshotEvery.Milliseconds() || e.clock < e.kept {
-		e.snapshot(ctx)
+	if e.clock-e.kept >= e.cfg.SnapshotEvery.Milliseconds() && e.since*16 >= e.samples || e.clock < e.kept {
+		e.snapshot(ctx) // at most 16 samples written for each reading judged, also when a replay runs the clock
 	}
 	return nil
 }
@@ -211,7 +213,8 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	e.moveTo(now.UnixMilli())
-	if len(e.pending) > 0 || e.clock-e.kept >= e.cfg.SnapshotEvery.Milliseconds() {
+	every := e.cfg.SnapshotEvery.Milliseconds() * int64(1+e.samples/20_000) // a large state is written less often
+	if len(e.pending) > 0 || e.clock-e.kept >= every {
 		e.snapshot(ctx)
 	}
 	return e.handOn(ctx)
@@ -258,7 +261,10 @@ func (e *Engine) receive(r *ingest.Reading) {
 	}
 	e.position = max(e.position, r.Position)
 	e.hear(at, s, received)
+	before := len(s.samples)
 	how := s.put(x, r.Marks)
+	e.samples += len(s.samples) - before
+	e.since++
 	if how == nothing || how == renamed {
 		return
 	}
@@ -401,6 +407,8 @@ func (e *Engine) forget(at int) {
 		return
 	}
 	s := e.series[at]
+	before := len(s.samples)
+	defer func() { e.samples -= before - len(s.samples) }()
 	s.cut(floor - e.set.sensors[at].window.Milliseconds())
 	if n := len(s.samples); n > mostSamples {
 		s.cut(s.samples[n-mostSamples/2].t)

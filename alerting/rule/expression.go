@@ -54,11 +54,11 @@ var windowFunctions = []string{"rise", "fall", "max", "min", "mean", "sum", "del
 func parseExpression(text string) (*parsed, error) {
 	options := []expr.Option{
 		expr.Env(map[string]any{}), expr.AsBool(), expr.Optimize(false), expr.MaxNodes(mostNodes), expr.DisableAllBuiltins(),
-		declare("level", new(func() float64), new(func(string) float64)),
+		declare("level", new(func(string) float64), new(func() float64)),
 		declare("at", new(func(string) float64)),
 	}
 	for _, name := range windowFunctions {
-		options = append(options, declare(name, new(func(string) float64), new(func(string, string) float64)))
+		options = append(options, declare(name, new(func(string, string) float64), new(func(string) float64)))
 	}
 	program, err := expr.Compile(text, options...)
 	if err != nil {

@@ -67,7 +67,7 @@ func (e *Engine) save(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("rules: encode the snapshot at position %d: %w", e.applied, err)
 	}
-	e.kept = e.clock
+	e.kept, e.since = e.clock, 0
 	if err := e.cfg.Store.Snapshot(ctx, e.Name(), e.applied, text); err != nil {
 		return fmt.Errorf("rules: keep the snapshot at position %d: %w", e.applied, err)
 	}
@@ -129,6 +129,7 @@ func (e *Engine) restoreSensor(in savedSensor) error {
 		return fmt.Errorf("station %q, sensor %q: %w", in.Station, in.Sensor, err)
 	}
 	s := e.series[at]
+	e.samples += len(samples)
 	s.samples, s.marks, s.heard, s.silent = samples, in.Marks, in.Heard, in.Silent
 	return nil
 }
