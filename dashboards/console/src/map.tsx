@@ -1,0 +1,352 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import maplibregl from "./maplibre";
+import type { GeoJSONSource, Map as Chart, Marker, StyleSpecification } from "maplibre-gl";
+import { feature, mesh } from "topojson-client";
+import type { Topology } from "topojson-specification";
+import countriesURL from "world-atlas/countries-50m.json?url";
+import type { Station, Warning, Zones } from "./api";
+import { count } from "./format";
+import { outlines, type Scale, Shape } from "./level";
+import { words } from "./words";
+
+export interface MapProps {
+  stations: Station[]; zones: Zones | undefined; warnings: Warning[]; scale: Scale; dark: boolean;
+  selected: string | undefined; focusZone: { id: string } | undefined; onSelect: (station: string) => void;
+}
+
+const empty: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
+const labelsAtMost = 40;
+
+function colours(dark: boolean) {
+  return dark
+    ? { water: "#0a1520", land: "#15222f", border: "#41566b", grid: "#1d2c3a", ink: "#eef3f8", quiet: "#7f93a6" }
+    : { water: "#d9e4ec", land: "#f6f4ee", border: "#9aa7b3", grid: "#e2e5e2", ink: "#0d1b2a", quiet: "#6b7c8d" };
+}
+
+/** style draws Natural Earth's land and borders, a grid for scale, zones and stations; it loads nothing by itself. */
+function style(dark: boolean): StyleSpecification {
+  const c = colours(dark);
+  const source = { type: "geojson" as const, data: empty };
+  return {
+    version: 8,
+    sources: { land: source, borders: source, grid: source, zones: source, stations: source },
+    layers: [
+      { id: "water", type: "background", paint: { "background-color": c.water } },
+      { id: "land", type: "fill", source: "land", paint: { "fill-color": c.land, "fill-antialias": false } },
+      { id: "grid", type: "line", source: "grid", paint: { "line-color": c.grid, "line-width": 1 } },
+      { id: "borders", type: "line", source: "borders", paint: { "line-color": c.border, "line-width": 1.2, "line-dasharray": [4, 2] } },
+      { id: "zones", type: "fill", source: "zones", paint: { "fill-color": ["get", "fill"], "fill-opacity": ["get", "opacity"] } },
+      {
+        id: "zones-edge", type: "line", source: "zones",
+        paint: { "line-color": ["get", "edge"], "line-width": ["get", "width"], "line-opacity": 0.95 },
+      },
+      {
+        id: "zones-waiting", type: "line", source: "zones", filter: ["==", ["get", "waiting"], true],
+        paint: { "line-color": c.ink, "line-width": 2.5, "line-dasharray": [2, 1.5] },
+      },
+      {
+        id: "selected", type: "circle", source: "stations", filter: ["==", ["get", "id"], ""],
+        paint: { "circle-radius": 19, "circle-color": "rgba(0,0,0,0)", "circle-stroke-color": c.ink, "circle-stroke-width": 3 },
+      },
+      {
+        id: "stations", type: "symbol", source: "stations",
+        layout: { "icon-image": ["get", "icon"], "icon-allow-overlap": true, "symbol-sort-key": ["get", "order"] },
+      },
+    ],
+  };
+}
+
+/** grid is every tenth or whole degree about the site, so that an empty land still has a scale. */
+function grid(stations: Station[]): GeoJSON.FeatureCollection {
+  const lons = stations.map((s) => s.position[0]);
+  const lats = stations.map((s) => s.position[1]);
+  const [w, e, s, n] = [Math.min(...lons), Math.max(...lons), Math.min(...lats), Math.max(...lats)];
+  const step = Math.max(e - w, n - s) > 4 ? 1 : 0.1;
+  const features: GeoJSON.Feature[] = [];
+  const line = (coordinates: [number, number][]) =>
+    features.push({ type: "Feature", properties: {}, geometry: { type: "LineString", coordinates } });
+  const margin = 20 * step;
+  for (let i = Math.floor((w - margin) / step); i <= (e + margin) / step; i++) line([[i * step, s - margin], [i * step, n + margin]]);
+  for (let i = Math.floor((s - margin) / step); i <= (n + margin) / step; i++) line([[w - margin, i * step], [e + margin, i * step]]);
+  return { type: "FeatureCollection", features };
+}
+
+/** icon draws a station's mark: form, number and colour of its level; a broken ring where its data are old. */
+function icon(level: number | null, age: string, scale: Scale, dark: boolean): ImageData | null {
+  const size = 72;
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = size;
+  const g = canvas.getContext("2d");
+  if (!g) return null;
+  const ink = dark ? "#eef3f8" : "#0d1b2a";
+  const gone = age === "silent" || age === "never";
+  g.translate(size / 2, size / 2);
+  g.scale(1.9, 1.9);
+  g.translate(-12, -12);
+  const form = new Path2D(level === null ? outlines[0] : outlines[level] ?? outlines[4]);
+  g.lineWidth = 3.4;
+  g.strokeStyle = dark ? "#0a1520" : "#ffffff";
+  g.stroke(form);
+  g.fillStyle = level === null || gone ? (dark ? "#15222f" : "#ffffff") : scale.paint(level).background;
+  g.fill(form);
+  g.lineWidth = 1.6;
+  g.strokeStyle = ink;
+  if (age !== "current") g.setLineDash([2.6, 2.2]);
+  g.stroke(form);
+  g.fillStyle = level === null || gone ? ink : scale.paint(level).ink;
+  g.font = "700 14px 'Atkinson Hyperlegible Next Variable', system-ui";
+  g.textAlign = "center";
+  g.fillText(gone ? "?" : level === null ? "·" : String(level), 12, level === 1 ? 19 : 17);
+  return g.getImageData(0, 0, size, size);
+}
+
+const iconName = (s: Station) => `${s.level ?? "u"}-${s.age}`;
+
+function stationFeatures(stations: Station[]): GeoJSON.FeatureCollection {
+  return {
+    type: "FeatureCollection",
+    features: stations.map((s) => ({
+      type: "Feature",
+      geometry: { type: "Point", coordinates: s.position },
+      properties: { id: s.id, icon: iconName(s), order: (s.level ?? -1) * 10 },
+    })),
+  };
+}
+
+/** zoneLevels is the gravest warning in force, and what waits, by zone. */
+export function zoneLevels(warnings: Warning[]): Map<string, { level: number; waiting: number }> {
+  const zones = new Map<string, { level: number; waiting: number }>();
+  for (const w of warnings) {
+    const z = zones.get(w.zone) ?? { level: 0, waiting: 0 };
+    if (w.status === "issued" || w.status === "updated") z.level = Math.max(z.level, w.level);
+    if (w.proposal) z.waiting = Math.max(z.waiting, w.proposal.level, 1);
+    zones.set(w.zone, z);
+  }
+  return zones;
+}
+
+function zoneFeatures(zones: Zones, warnings: Warning[], scale: Scale, dark: boolean): GeoJSON.FeatureCollection {
+  const levels = zoneLevels(warnings);
+  const quiet = colours(dark).quiet;
+  return {
+    type: "FeatureCollection",
+    features: zones.features.map((z) => {
+      const { level, waiting } = levels.get(z.properties.id) ?? { level: 0, waiting: 0 };
+      const fill = level > 0 ? scale.paint(level).background : quiet;
+      return {
+        ...z,
+        properties: {
+          id: z.properties.id, fill, opacity: level > 0 ? 0.42 : 0.1, edge: level > 0 ? fill : quiet, width: level > 0 ? 2.5 : 1,
+          waiting: waiting > 0,
+        },
+      };
+    }),
+  };
+}
+
+function rings(z: Zones["features"][number]): [number, number][] {
+  const polygons = z.geometry.type === "Polygon" ? [z.geometry.coordinates] : z.geometry.coordinates;
+  return polygons.flatMap((p) => (p[0] ?? []) as [number, number][]);
+}
+
+function bounds(points: [number, number][]): [[number, number], [number, number]] | null {
+  if (points.length === 0) return null;
+  const lons = points.map((p) => p[0]);
+  const lats = points.map((p) => p[1]);
+  return [[Math.min(...lons), Math.min(...lats)], [Math.max(...lons), Math.max(...lats)]];
+}
+
+function label(className: string, ...parts: (Node | string)[]): HTMLElement {
+  const element = document.createElement("div");
+  element.className = className;
+  element.append(...parts); // strings become text nodes: names are never read as HTML
+  return element;
+}
+
+export function MapView(props: MapProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const chart = useRef<Chart | undefined>(undefined);
+  const latest = useRef(props);
+  latest.current = props;
+  const [broken, setBroken] = useState(false);
+  const [ready, setReady] = useState(0);
+
+  useEffect(() => {
+    if (!box.current) return undefined;
+    try {
+      chart.current = create(box.current, props.dark, latest, () => setReady((n) => n + 1));
+    } catch {
+      setBroken(true);
+    }
+    const watch = new ResizeObserver(() => chart.current?.resize());
+    watch.observe(box.current);
+    return () => {
+      watch.disconnect();
+      chart.current?.remove();
+      chart.current = undefined;
+    };
+  }, [props.dark]);
+
+  const drawn = useRef(false);
+  useEffect(() => {
+    const map = chart.current;
+    if (!map || !ready) return;
+    update(map, props);
+    if (!drawn.current && props.stations.length > 0) {
+      drawn.current = true;
+      fit(map, props);
+    }
+  }, [ready, props.stations, props.zones, props.warnings, props.selected]);
+
+  useLabels(chart, ready, props);
+
+  useEffect(() => {
+    const zone = props.zones?.features.find((z) => z.properties.id === props.focusZone?.id);
+    const frame = zone && bounds(rings(zone));
+    if (frame) chart.current?.fitBounds(frame, { padding: 70, maxZoom: 12, duration: calm() });
+  }, [props.focusZone]);
+
+  if (broken) return <p class="notice">{words.map.broken}</p>;
+  return (
+    <div class="map">
+      <div ref={box} class="map-box" />
+      <div class="map-tools">
+        <button type="button" class="quiet" onClick={() => chart.current && fit(chart.current, props)}>{words.map.fit}</button>
+      </div>
+      <Legend scale={props.scale} />
+    </div>
+  );
+}
+
+function calm(): number {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 500;
+}
+
+function create(box: HTMLElement, dark: boolean, latest: { current: MapProps }, ready: () => void): Chart {
+  const map = new maplibregl.Map({
+    container: box, style: style(dark), center: [0, 20], zoom: 1, maxZoom: 15, attributionControl: false, dragRotate: false,
+    pitchWithRotate: false, fadeDuration: 0, locale: { "Map.Title": words.map.label },
+  });
+  map.touchZoomRotate.disableRotation();
+  map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
+  map.addControl(new maplibregl.ScaleControl({ maxWidth: 110 }), "bottom-right");
+  map.addControl(new maplibregl.AttributionControl({ compact: false, customAttribution: words.map.credit }), "bottom-right");
+  map.on("load", () => {
+    ready();
+    void base(map);
+    box.dataset.ready = "true";
+  });
+  map.on("click", "stations", (event) => {
+    const id = event.features?.[0]?.properties?.id;
+    if (typeof id === "string") latest.current.onSelect(id);
+  });
+  map.on("mouseenter", "stations", () => (map.getCanvas().style.cursor = "pointer"));
+  map.on("mouseleave", "stations", () => (map.getCanvas().style.cursor = ""));
+  return map;
+}
+
+/** base loads the land once, from the program itself. */
+async function base(map: Chart): Promise<void> {
+  const response = await fetch(countriesURL);
+  const world = (await response.json()) as Topology;
+  const countries = world.objects.countries;
+  const land = world.objects.land;
+  if (!countries || !land || !map.getSource("land")) return;
+  (map.getSource("land") as GeoJSONSource).setData(feature(world, land) as GeoJSON.GeoJSON);
+  const borders = mesh(world, countries as never, (a, b) => a !== b);
+  (map.getSource("borders") as GeoJSONSource).setData({ type: "Feature", properties: {}, geometry: borders });
+}
+
+function update(map: Chart, p: MapProps): void {
+  for (const s of p.stations) {
+    if (map.hasImage(iconName(s))) continue;
+    const image = icon(s.level, s.age, p.scale, p.dark);
+    if (image) map.addImage(iconName(s), image, { pixelRatio: 2 });
+  }
+  (map.getSource("stations") as GeoJSONSource).setData(stationFeatures(p.stations));
+  if (p.stations.length > 0) (map.getSource("grid") as GeoJSONSource).setData(grid(p.stations));
+  if (p.zones) (map.getSource("zones") as GeoJSONSource).setData(zoneFeatures(p.zones, p.warnings, p.scale, p.dark));
+  map.setFilter("selected", ["==", ["get", "id"], p.selected ?? ""]);
+}
+
+function fit(map: Chart, p: MapProps): void {
+  const points = p.stations.map((s) => s.position).concat(p.zones?.features.flatMap(rings) ?? []);
+  const frame = bounds(points);
+  if (frame) map.fitBounds(frame, { padding: { top: 50, bottom: 60, left: 50, right: 90 }, maxZoom: 12, duration: 0 });
+}
+
+/** useLabels writes names beside stations (while few are in view) and in zones, as HTML: no glyphs are loaded. */
+function useLabels(chart: { current: Chart | undefined }, ready: number, p: MapProps): void {
+  useEffect(() => {
+    const map = chart.current;
+    if (!map || !ready) return undefined;
+    let markers: Marker[] = [];
+    const draw = () => {
+      markers.forEach((m) => m.remove());
+      markers = [...zoneLabels(map, p), ...stationLabels(map, p)];
+    };
+    draw();
+    map.on("moveend", draw);
+    return () => {
+      map.off("moveend", draw);
+      markers.forEach((m) => m.remove());
+    };
+  }, [ready, p.stations, p.zones, p.warnings, p.selected]);
+}
+
+function put(map: Chart, element: HTMLElement, at: [number, number], anchor: "left" | "center" | "bottom", offset: [number, number]): Marker {
+  const marker = new maplibregl.Marker({ element, anchor, offset }).setLngLat(at).addTo(map);
+  element.removeAttribute("role");
+  element.removeAttribute("aria-label");
+  element.removeAttribute("tabindex");
+  element.setAttribute("aria-hidden", "true"); // the same is in the lists, in order
+  return marker;
+}
+
+function stationLabels(map: Chart, p: MapProps): Marker[] {
+  const view = map.getBounds();
+  const inView = p.stations.filter((s) => view.contains(s.position));
+  if (inView.length > labelsAtMost) return [];
+  return inView.map((s) => put(map, label("map-label", s.name), s.position, "left", [17, 0]));
+}
+
+function zoneLabels(map: Chart, p: MapProps): Marker[] {
+  const levels = zoneLevels(p.warnings);
+  const few = (p.zones?.features.length ?? 0) <= labelsAtMost;
+  return (p.zones?.features ?? []).flatMap((z) => {
+    const { level, waiting } = levels.get(z.properties.id) ?? { level: 0, waiting: 0 };
+    const frame = bounds(rings(z));
+    if (!frame || (!few && level === 0 && waiting === 0)) return [];
+    const name = document.createElement("b");
+    name.textContent = z.properties.name;
+    const parts: (Node | string)[] = [name];
+    if (level > 0) parts.unshift(badge(level, p.scale));
+    if (z.properties.people !== undefined) parts.push(" " + words.desk.people(count(z.properties.people)));
+    const element = label(level > 0 || waiting > 0 ? "map-zone danger" : "map-zone", ...parts);
+    return [put(map, element, [(frame[0][0] + frame[1][0]) / 2, frame[1][1]], "bottom", [0, -3])];
+  });
+}
+
+function badge(level: number, scale: Scale): HTMLElement {
+  const element = document.createElement("i");
+  element.textContent = String(level);
+  element.style.background = scale.paint(level).background;
+  element.style.color = scale.paint(level).ink;
+  return element;
+}
+
+function Legend({ scale }: { scale: Scale }) {
+  const ages = [
+    { level: null, text: words.map.unknown },
+  ];
+  return (
+    <details class="legend" open={innerWidth > 900}>
+      <summary>{words.map.legend}</summary>
+      <ul>
+        {[...scale.levels].reverse().map((l) => <li key={l.level}><Shape level={l.level} scale={scale} size={18} /> {l.name}</li>)}
+        <li><Shape level={0} scale={scale} size={18} /> {words.levelZero}</li>
+        {ages.map((a) => <li key={a.text}><Shape level={null} scale={scale} size={18} /> {words.map.silent}, {a.text}</li>)}
+      </ul>
+    </details>
+  );
+}
