@@ -85,36 +85,45 @@ func Doubled(features []Feature, faults *Faults) {
 	}
 }
 
-// Nearest is the word that name may be a misspelling of: the same in lower case, or at most one edit in
-// three letters away (Levenshtein 1966); "" where there is none.
+// Nearest is the word that name may be a misspelling of: the same but for capitals, or at most one edit in
+// three letters away; "" where there is none.
 func Nearest(name string, words []string) string {
 	best, found := math.MaxInt, ""
 	for _, word := range words {
-		d := distance(strings.ToLower(name), strings.ToLower(word))
-		if d < best && d <= len(word)/3 {
+		if len(name) > 2*len(word) { // too far, and a hostile name may be a megabyte
+			continue
+		}
+		if d := distance(strings.ToLower(name), strings.ToLower(word)); d < best && d <= len(word)/3 {
 			best, found = d, word
 		}
 	}
 	return found
 }
 
+// distance counts the letters to change, add, drop or swap with their neighbour (optimal string alignment
+// after Damerau 1964).
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
 			cost := 1
-			if a[i] == b[j] {
+			if a[i-1] == b[j-1] {
 				cost = 0
 			}
-			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
 		}
 	}
-	return row[len(b)]
+	return rows[len(a)][len(b)]
 }
 
 // NeedID notes a feature without an id.
