@@ -56,6 +56,7 @@ func refused(err error) bool {
 func options(c Config, id, station string, l *line) *mqtt.ClientOptions {
 	o := mqtt.NewClientOptions().AddBroker(c.Broker).SetClientID(id).
 		SetUsername(c.Username).SetPassword(c.Password).
+		SetStore(copies{mqtt.NewMemoryStore()}).
 		SetCleanSession(false). // what was not acknowledged is sent again after a reconnect
 		SetAutoReconnect(true).SetMaxReconnectInterval(lastRetry).SetConnectTimeout(lastRetry).
 		SetKeepAlive(30 * time.Second).SetOrderMatters(false)

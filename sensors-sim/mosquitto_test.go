@@ -282,3 +282,36 @@ func TestReplayOverTheWireSaysBirthsAndKeepsUnits(t *testing.T) {
 		t.Errorf("payloads %v", payloads)
 	}
 }
+
+// backwards is a source whose clock stands and falls.
+type backwards struct{ minutes []int }
+
+func (b *backwards) Next() (time.Time, []scenario.Output, bool) {
+	if len(b.minutes) == 0 {
+		return time.Time{}, nil, false
+	}
+	now := began.Add(time.Duration(b.minutes[0]) * time.Minute)
+	b.minutes = b.minutes[1:]
+	return now, []scenario.Output{{Station: "a", Sensor: "water_level", Value: 1, Unit: "m", Time: now}}, true
+}
+
+func TestTheClockNeverRunsBackwards(t *testing.T) {
+	m := newMosquitto(t)
+	m.start()
+	h := m.listen(t)
+	if err := Run(t.Context(), Config{Broker: m.url(), Source: &backwards{[]int{5, 5, 3, 6}}, Clock: true, Pace: Constant(math.Inf(1))}); err != nil {
+		t.Fatal(err)
+	}
+	clocks, readings := []string{}, 0
+	for _, got := range h.until(t, last("stations/a/status")) {
+		switch got.topic {
+		case ClockTopic:
+			clocks = append(clocks, got.payload)
+		case "stations/a/readings":
+			readings++
+		}
+	}
+	if want := `{"now":"2026-11-23T08:05:00Z"} {"now":"2026-11-23T08:06:00Z"}`; strings.Join(clocks, " ") != want || readings != 4 {
+		t.Errorf("clocks %v, want %s; %d readings of 4", clocks, want, readings)
+	}
+}

@@ -12,14 +12,13 @@ const slice = 100 * time.Millisecond
 // pacer turns event time into real waiting.
 type pacer struct {
 	pace func() float64
-	last time.Time // real time when the last wait ended
+	last time.Time // real time up to which event time was reckoned
 }
 
 // wait lets event time pass. What was spent outside of it since the last wait counts; a debt is forgiven,
 // so that a slow broker is not followed by a rush. passed, if not nil, is told at times how much of the
 // event time has gone by. A context that ends is the only error.
 func (p *pacer) wait(ctx context.Context, event time.Duration, passed func(time.Duration) error) error {
-	defer func() { p.last = time.Now() }()
 	if p.last.IsZero() {
 		p.last = time.Now()
 	}

@@ -260,3 +260,17 @@ stories:
 		t.Errorf("an unknown story gives %v", err)
 	}
 }
+
+func TestTwoSensorsOfOneTruthHaveTheirOwnNoise(t *testing.T) {
+	d := testDescription()
+	d.Sensors = []Sensor{
+		{Station: "a", Sensor: "level", Measures: RiverLevel, Of: "town", Interval: time.Minute, Noise: 0.1},
+		{Station: "b", Sensor: "level", Measures: RiverLevel, Of: "town", Interval: time.Minute, Noise: 0.1},
+	}
+	v := valley(t, d, "quiet", 1)
+	for range 10 {
+		if _, outputs, _ := v.Next(); outputs[0].Value == outputs[1].Value {
+			t.Fatalf("both say %v", outputs[0].Value)
+		}
+	}
+}
