@@ -33,7 +33,7 @@ func (a Air) at(hour float64) float64 {
 }
 
 // degreeDay is the melt of ice in mm a day for each degree above freezing, in the middle of what Hock
-// (2003, Journal of Hydrology 282, table 1) gathered for glaciers of the Himalaya.
+// (2003, Journal of Hydrology 282) gathered for glaciers of the Himalaya.
 const degreeDay = 7.0
 
 // soilExponent is HBV's beta: how sharply runoff grows with the wetness of the soil.

@@ -30,7 +30,7 @@ type Breach struct {
 	Growth time.Duration `yaml:"growth"`  // from the start to the final shape
 }
 
-// The coefficients of flow over a trapezoidal broad crest, m3/s for metres: Fread, DAMBRK (1988), eq. 16,
+// The coefficients of flow over a trapezoidal broad crest, m3/s for metres: Fread, DAMBRK (1988),
 // 3.1 b h^1.5 + 2.45 z h^2.5 in feet.
 const (
 	weirBed  = 1.71
