@@ -124,6 +124,24 @@ func TestTickSurvivesCrash(t *testing.T) {
 	}
 }
 
+// A reading that was received before a tick but reaches the rules after it, and after a crash, does not
+// take the number of what the tick decided: the desk would drop it.
+func TestTickIsWrittenAhead(t *testing.T) {
+	var told desk
+	var store memory
+	set := compileSet(t, lakeRule())
+	e := newEngine(t, set, &store, &told)
+	apply(t, e, level(t, 1, "08:00", "lake", 5), level(t, 2, "08:10", "lake", 4.8))
+	if err := e.Tick(context.Background(), clockTime(t, "08:41")); err != nil {
+		t.Fatal(err)
+	}
+	e = newEngine(t, set, &store, &told)
+	apply(t, e, level(t, 3, "08:20", "lake", 3.5))
+	if diff := cmp.Diff([]string{"lunana 4?", "lunana 4"}, said(told.hazards)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // No silence is judged while messages wait unread in the journal.
 func TestTickWaitsForReaders(t *testing.T) {
 	var told desk
