@@ -34,7 +34,9 @@ type TwilioConfig struct {
 }
 
 // String names the account without its secret.
-func (c TwilioConfig) String() string { return "twilio account " + c.AccountSID + " from " + redact(c.From) }
+func (c TwilioConfig) String() string {
+	return "twilio account " + c.AccountSID + " from " + redact(c.From)
+}
 
 // GoString names the account without its secret.
 func (c TwilioConfig) GoString() string { return c.String() }
