@@ -66,8 +66,10 @@ func TestScore(t *testing.T) {
 
 func TestScoreNumbers(t *testing.T) {
 	rows := []Expected{
-		{Zone: "a", Level: 1, FirstTime: noon, Verdict: Yes}, {Zone: "b", Level: 1, FirstTime: noon, Verdict: Yes},
-		{Zone: "c", Level: 1, FirstTime: noon, Verdict: Yes}, {Zone: "d", Level: 1, Verdict: No},
+		{Zone: "a", Level: 1, FirstTime: noon, Verdict: Yes},
+		{Zone: "b", Level: 1, FirstTime: noon, Verdict: Yes},
+		{Zone: "c", Level: 1, FirstTime: noon, Verdict: Yes},
+		{Zone: "d", Level: 1, Verdict: No},
 	}
 	s := Score(rows, []Episode{episode("a", 1, -60, 0), episode("b", 1, 20, 0), episode("d", 1, 0, 0)}, Options{})
 	text, err := json.Marshal(s)
