@@ -75,6 +75,16 @@ func TestLine(t *testing.T) {
 	}
 }
 
+// Of two revisions in one batch only the later one is written.
+func TestLines(t *testing.T) {
+	revised := level(0, 9)
+	revised.Revision = 1
+	got := lines([]ingest.Reading{level(0, 9), level(15, 2), revised})
+	if len(got) != 2 || !strings.Contains(got[0], "value=2,") || !strings.Contains(got[1], "revision=1i") {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestSchema(t *testing.T) {
 	s := newServer(t)
 	w := open(t, s.config())
@@ -216,6 +226,8 @@ func TestVolatileBatchLeavesTheCursor(t *testing.T) {
 	w := open(t, s.config())
 	apply(t, w, batch(3))
 	apply(t, w, batch(0, level(0, 1)))
+	cursorIs(t, w, 3)
+	apply(t, w, batch(2, level(0, 2))) // long applied
 	cursorIs(t, w, 3)
 	s.expect("SELECT value FROM water_level", "water_level: time=1454911200000 value=1")
 }

@@ -365,7 +365,7 @@ func TestHorizon(t *testing.T) {
 	n := site(t)
 	c := New(n)
 	var all []ingest.Reading
-	value := 1.0
+	value, value2 := 1.0, 2.0
 	for i := range 15 * 24 * 4 {
 		switch {
 		case i%97 == 5:
@@ -379,7 +379,13 @@ func TestHorizon(t *testing.T) {
 		if i%113 == 50 {
 			shown += 7
 		}
-		all = append(all, reading(uint64(i+1), "b", "water_level", 15*i, shown))
+		all = append(all, reading(uint64(2*i+1), "b", "water_level", 15*i, shown))
+		if i > 10*24*4 {
+			value2 = 7 // stands still for the last five days
+		} else {
+			value2 += 0.01
+		}
+		all = append(all, reading(uint64(2*i+2), "lone", "water_level", 15*i, value2))
 	}
 	end := all[len(all)-1].Received
 	since := slices.IndexFunc(all, func(r ingest.Reading) bool { return !r.Received.Before(end.Add(-24*time.Hour - c.Horizon())) })
