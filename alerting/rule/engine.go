@@ -196,7 +196,10 @@ func (e *Engine) endOf(batch ingest.Batch) {
 	if batch.Now.IsZero() {
 		return
 	}
-	e.clock = now // also back, where the site's clock was set right
+	if e.clock-now > time.Minute.Milliseconds() {
+		e.setBack(now)
+	}
+	e.clock = now
 	e.judged = now
 }
 
@@ -310,7 +313,7 @@ func (e *Engine) judge(k reader, x *sample, how change) {
 	h.fold(v, lower)
 	if lower == lowerLater && h.above(v) && h.Settle == 0 {
 		w := &e.set.sensors[track.rule.sources[0]]
-		h.Settle = x.received + max(w.interval, 15*time.Minute).Milliseconds() + (5 * time.Minute).Milliseconds()
+		h.Settle = x.received + min(max(w.interval, 15*time.Minute)+5*time.Minute, 6*time.Hour).Milliseconds()
 		e.timers.push(timer{h.Settle, settleOf, k.rule})
 	}
 	if h.Level != before.Level || h.Doubt != before.Doubt {

@@ -2,6 +2,7 @@ package rule
 
 import (
 	"slices"
+	"time"
 )
 
 // moveTo moves the clock forward and judges, in order, what was due on the way.
@@ -45,6 +46,23 @@ func (e *Engine) wakeUp(started int64) {
 	}
 	e.timers = e.allTimers()
 }
+
+// setBack follows a site's clock that was ahead for a while (a machine's before the site's own is known)
+// and has been set right: what counted from then counts from now.
+func (e *Engine) setBack(now int64) {
+	for _, s := range e.series {
+		if s.heard > now {
+			s.heard = now
+		}
+	}
+	for i := range e.holds {
+		e.holds[i].Settle = min(e.holds[i].Settle, now+settleAtMost)
+	}
+	e.timers = e.allTimers()
+}
+
+// settleAtMost is the longest that a lowering by old readings waits, in ms; see Engine.judge.
+const settleAtMost = int64(6 * time.Hour / time.Millisecond)
 
 func (e *Engine) due(t timer) {
 	switch t.kind {
