@@ -56,8 +56,10 @@ type bench struct {
 // Level makes a reading of station s, sensor water_level.
 func Level(minute int, value float64) ingest.Reading {
 	at := Start.Add(time.Duration(minute) * time.Minute)
-	return ingest.Reading{Key: ingest.Key{Station: "s", Sensor: "water_level", Time: at}, Quantity: ingest.WaterLevel,
-		Value: value, Received: at.Add(90 * time.Second), Flag: ingest.Pass}
+	return ingest.Reading{
+		Key: ingest.Key{Station: "s", Sensor: "water_level", Time: at}, Quantity: ingest.WaterLevel,
+		Value: value, Received: at.Add(90 * time.Second), Flag: ingest.Pass,
+	}
 }
 
 func of(sensor string, q ingest.Quantity, minute int, value float64) ingest.Reading {

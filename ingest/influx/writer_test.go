@@ -17,8 +17,10 @@ import (
 var start = time.Date(2016, 2, 8, 6, 0, 0, 0, time.UTC)
 
 func level(minute int, value float64) ingest.Reading {
-	return ingest.Reading{Key: ingest.Key{Station: "2057", Sensor: "water_level", Time: start.Add(time.Duration(minute) * time.Minute)},
-		Quantity: ingest.WaterLevel, Value: value, Flag: ingest.Pass}
+	return ingest.Reading{
+		Key:      ingest.Key{Station: "2057", Sensor: "water_level", Time: start.Add(time.Duration(minute) * time.Minute)},
+		Quantity: ingest.WaterLevel, Value: value, Flag: ingest.Pass,
+	}
 }
 
 func flow(minute int, value float64) ingest.Reading {

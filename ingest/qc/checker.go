@@ -30,11 +30,12 @@ type series struct {
 	near     []neighbour // whom it asks
 	nearTo   []*series   // who asks it
 
-	entries []entry
-	results []finding // scratch of the last scan, one per entry from scanned on
-	scanned int
-	before  entry // the newest entry that fell out of the window, valid where before.time is not 0
-	dirty   int   // entries from here on must be judged anew; len(entries) for none
+	entries    []entry
+	results    []finding // scratch of the last scan, one per entry from scanned on
+	scanned    int
+	before     entry // the newest entry that fell out of the window, valid where before.time is not 0
+	newestJump int64 // ms, of all entries that ever were part of a step
+	dirty      int   // entries from here on must be judged anew; len(entries) for none
 }
 
 // entry is one reading kept. It is small because a network has thousands of sensors.
@@ -281,6 +282,9 @@ func (s *series) evict(now int64) {
 
 // firstJump is the place of the first entry that is part of a step, len(entries) for none.
 func (s *series) firstJump() int {
+	if len(s.entries) == 0 || s.newestJump < s.entries[0].time {
+		return len(s.entries)
+	}
 	for i := range s.entries {
 		if s.entries[i].has(jumped) {
 			return i

@@ -19,13 +19,17 @@ var start = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 func site(t testing.TB) *ingest.Network {
 	t.Helper()
 	level := func(id string, lat float64, outburst bool) ingest.Station {
-		return ingest.Station{ID: id, River: "Mo Chhu", Position: orb.Point{89.9, lat}, Outburst: outburst,
-			Sensors: []ingest.Sensor{{ID: "water_level", Quantity: ingest.WaterLevel, Limits: ingest.Limits{Max: ptr(50)}}}}
+		return ingest.Station{
+			ID: id, River: "Mo Chhu", Position: orb.Point{89.9, lat}, Outburst: outburst,
+			Sensors: []ingest.Sensor{{ID: "water_level", Quantity: ingest.WaterLevel, Limits: ingest.Limits{Max: ptr(50)}}},
+		}
 	}
 	stations := []ingest.Station{level("a", 27.60, false), level("b", 27.55, false), level("c", 27.50, false), level("lone", 28.5, false), level("lake", 27.5501, true)}
 	stations = append(stations, ingest.Station{ID: "twin", River: "Elsewhere", Position: orb.Point{80, 20}, Sensors: []ingest.Sensor{
-		{ID: "one", Quantity: ingest.WaterLevel}, {ID: "two", Quantity: ingest.WaterLevel},
-		{ID: "rain", Quantity: ingest.Precipitation}, {ID: "temp", Quantity: ingest.AirTemperature, Unit: "[degF]"},
+		{ID: "one", Quantity: ingest.WaterLevel},
+		{ID: "two", Quantity: ingest.WaterLevel},
+		{ID: "rain", Quantity: ingest.Precipitation},
+		{ID: "temp", Quantity: ingest.AirTemperature, Unit: "[degF]"},
 		{ID: "feet", Quantity: ingest.WaterLevel, Unit: "[ft_i]", Limits: ingest.Limits{Stuck: time.Hour, Rate: ptr(0.5)}},
 	}})
 	n, err := ingest.NewNetwork(stations)
@@ -38,8 +42,10 @@ func site(t testing.TB) *ingest.Network {
 // reading is one reading that is a message of its own, received a minute later.
 func reading(position uint64, station, sensor string, minute int, value float64) ingest.Reading {
 	at := start.Add(time.Duration(minute) * time.Minute)
-	return ingest.Reading{Key: ingest.Key{Station: station, Sensor: sensor, Time: at}, Quantity: quantityOf(sensor), Value: value,
-		Received: at.Add(time.Minute), Flag: ingest.NotEvaluated, Position: position}
+	return ingest.Reading{
+		Key: ingest.Key{Station: station, Sensor: sensor, Time: at}, Quantity: quantityOf(sensor), Value: value,
+		Received: at.Add(time.Minute), Flag: ingest.NotEvaluated, Position: position,
+	}
 }
 
 func quantityOf(sensor string) ingest.Quantity {

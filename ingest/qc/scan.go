@@ -236,6 +236,7 @@ func (w *scanner) resolve(o outcome, back int64) {
 	step, near := verdict(o, word.says, w.confirmed >= Confirmations)
 	for _, i := range w.pending {
 		w.entries[i].set(jumped, true)
+		w.newestJump = max(w.newestJump, w.entries[i].time)
 		f := w.at(i)
 		f.sig = f.sig.with(stepTest, step).with(neighbourTest, near)
 		f.base, f.back, f.word = w.entries[w.base].point(), back, word

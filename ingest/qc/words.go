@@ -21,8 +21,11 @@ func (s *series) marks(e *entry, f *finding) []ingest.Mark {
 		name  string
 		words func(*entry, *finding) string
 	}{
-		{rangeTest, "range", s.rangeWords}, {ceilingTest, "ceiling", s.ceilingWords}, {stepTest, "step", s.stepWords},
-		{stuckTest, "stuck", s.stuckWords}, {neighbourTest, "neighbours", s.neighbourWords},
+		{rangeTest, "range", s.rangeWords},
+		{ceilingTest, "ceiling", s.ceilingWords},
+		{stepTest, "step", s.stepWords},
+		{stuckTest, "stuck", s.stuckWords},
+		{neighbourTest, "neighbours", s.neighbourWords},
 	} {
 		if says := f.sig.of(test.at); says != 0 {
 			marks = append(marks, ingest.Mark{Test: test.name, Flag: verdictFlag(says), Detail: test.words(e, f)})

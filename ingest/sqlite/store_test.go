@@ -96,8 +96,10 @@ func TestRevisionsAreKept(t *testing.T) {
 }
 
 func reject(position uint64, part int, reason ingest.Reason, received time.Time) ingest.Reject {
-	return ingest.Reject{Position: position, Part: part, Received: received, Topic: "stations/s/readings", Station: "s", Sensor: "x",
-		Reason: reason, Detail: "what is wrong", Excerpt: "{"}
+	return ingest.Reject{
+		Position: position, Part: part, Received: received, Topic: "stations/s/readings", Station: "s", Sensor: "x",
+		Reason: reason, Detail: "what is wrong", Excerpt: "{",
+	}
 }
 
 func TestQuarantine(t *testing.T) {
@@ -154,7 +156,9 @@ func TestStatuses(t *testing.T) {
 	s := open(t, Config{})
 	at := historytest.Start
 	apply(t, s, ingest.Batch{First: 1, Last: 1, Statuses: []ingest.Status{
-		{Station: "b", Online: true, Time: at, Detail: "online"}, {Station: "a", Time: at}, {Station: "b", Time: at.Add(time.Second), Detail: "offline"},
+		{Station: "b", Online: true, Time: at, Detail: "online"},
+		{Station: "a", Time: at},
+		{Station: "b", Time: at.Add(time.Second), Detail: "offline"},
 		{Station: "b", Online: true, Time: at.Add(-time.Second)},
 	}})
 	got, err := s.Statuses(t.Context())

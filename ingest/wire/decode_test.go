@@ -185,8 +185,8 @@ func TestDecodeJudgesTimesByReceipt(t *testing.T) {
 
 func TestDecodeExplainsItself(t *testing.T) {
 	for payload, want := range map[string]string{
-		`{"water_level":NaN}`:                             "RFC 8259",
-		`{"level":3}`:                                     "water_level, upper, discharge, rain, battery_voltage",
+		`{"water_level":NaN}`: "RFC 8259",
+		`{"level":3}`:         "water_level, upper, discharge, rain, battery_voltage",
 		`{"water_level":{"value":3,"unit":"ft"}}`:         "[ft_i]",
 		`{"time":"2026-11-23T07:45:00","water_level":3}`:  "2026-11-23T07:45:00Z",
 		`[{"rain":1},{"rain":`:                            "byte 20; the complete records before it are kept",

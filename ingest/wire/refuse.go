@@ -20,8 +20,10 @@ func (d *decoder) part() (int, bool) {
 	}
 	if !d.full {
 		d.full = true
-		d.rejects = append(d.rejects, d.complete(ingest.Reject{Part: MaxParts, Reason: ingest.ReasonSize,
-			Detail: fmt.Sprintf("the message has more than %d values: the rest is refused", MaxParts)}, nil))
+		d.rejects = append(d.rejects, d.complete(ingest.Reject{
+			Part: MaxParts, Reason: ingest.ReasonSize,
+			Detail: fmt.Sprintf("the message has more than %d values: the rest is refused", MaxParts),
+		}, nil))
 	}
 	return 0, false
 }
