@@ -315,7 +315,8 @@ func (s *Server) publicStation(ctx context.Context, now time.Time, state station
 	view := public.Station{Name: state.Name, River: state.River, Invented: state.Invented}
 	for _, sensor := range riverSensors(state) {
 		series := public.Series{Quantity: string(sensor.Quantity), Age: string(sensor.Age), Judged: sensor.Judged}
-		if sensor.Level != nil && sensor.Age != AgeSilent { // an old level says nothing of now
+		// An old "normal" says nothing of now; an old danger is not taken back by silence.
+		if sensor.Level != nil && (sensor.Age != AgeSilent || *sensor.Level > 0) {
 			series.Level = s.publicLevel(*sensor.Level)
 		}
 		if sensor.Latest != nil {

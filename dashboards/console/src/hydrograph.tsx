@@ -132,7 +132,8 @@ function thresholds(u: uPlot, p: HydrographProps, ink: string, font: string): vo
     g.stroke();
     g.fillStyle = ink;
     g.textAlign = "left";
-    g.fillText(`${t.level} ${p.scale.name(t.level)}  ${figure(t.raise, p.sensor.unit)}`, u.bbox.left + 6 * ratio, y - 5 * ratio);
+    g.textBaseline = "bottom";
+    g.fillText(`${t.level} ${p.scale.name(t.level)}  ${figure(t.raise, p.sensor.unit)}`, u.bbox.left + 6 * ratio, y - 2 * ratio);
   }
   g.restore();
 }

@@ -70,3 +70,9 @@ export function Shape({ level, scale, size = 24 }: { level: number | null; scale
     </svg>
   );
 }
+
+/** levelShown is what may be said of a station: of one that fell silent never "normal", but a danger is not taken back by silence. */
+export function levelShown(s: { level: number | null; age: string }): number | null {
+  const gone = s.age === "silent" || s.age === "never";
+  return gone && s.level === 0 ? null : s.level;
+}

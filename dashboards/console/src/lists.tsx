@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Delivery, Health, Phone, Reject, Station, Zones } from "./api";
 import { type Clock, figure, unit } from "./format";
-import { type Scale, Shape } from "./level";
+import { levelShown, type Scale, Shape } from "./level";
 import { words } from "./words";
 
 const urgency = (s: Station) => (s.level ?? -0.5) * 10 + { current: 0, late: 3, silent: 4, never: 5 }[s.age];
@@ -24,11 +24,11 @@ export function Stations({ stations, scale, clock, selected, onSelect }: {
         {found.slice(0, 200).map((s) => (
           <li key={s.id}>
             <button type="button" class="row" aria-pressed={s.id === selected} onClick={() => onSelect(s.id)}>
-              <Shape level={s.level} scale={scale} size={28} />
+              <Shape level={levelShown(s)} scale={scale} size={28} />
               <span class="row-main">
                 <b>{s.name}</b>
                 <small>
-                  {s.level === null ? words.stations.unknown : scale.name(s.level)}
+                  {levelWord(s, scale)}
                   {s.river ? ` · ${s.river}` : ""}{s.invented ? ` · ${words.stations.invented}` : ""}
                 </small>
               </span>
@@ -39,6 +39,12 @@ export function Stations({ stations, scale, clock, selected, onSelect }: {
       </ul>
     </>
   );
+}
+
+function levelWord(s: Station, scale: Scale): string {
+  const level = levelShown(s);
+  if (level !== null) return scale.name(level);
+  return s.age === "current" || s.age === "late" ? words.stations.unknown : words.stations.silentNow;
 }
 
 function Newest({ station, clock }: { station: Station; clock: Clock }) {
@@ -126,7 +132,7 @@ const marks = { ok: "✓", warn: "!", bad: "✕", off: "–" };
 export function HealthStrip({ health }: { health: Health | null | undefined }) {
   if (!health) return null;
   return (
-    <footer class="health" aria-label={words.health.title}>
+    <footer class="health" aria-label={words.health.title} tabIndex={0}>
       <ul>
         <li class={health.ready ? "ok" : "warn"}><b>{health.ready ? marks.ok : marks.warn}</b> {health.ready ? words.health.ready : words.health.notReady}</li>
         {health.checks.map((c) => (

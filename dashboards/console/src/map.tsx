@@ -170,9 +170,11 @@ export function MapView(props: MapProps) {
   latest.current = props;
   const [broken, setBroken] = useState(false);
   const [ready, setReady] = useState(0);
+  const drawn = useRef(false); // the view was fitted to the site once
 
   useEffect(() => {
     if (!box.current) return undefined;
+    drawn.current = false;
     try {
       chart.current = create(box.current, props.dark, latest, () => setReady((n) => n + 1));
     } catch {
@@ -187,7 +189,6 @@ export function MapView(props: MapProps) {
     };
   }, [props.dark]);
 
-  const drawn = useRef(false);
   useEffect(() => {
     const map = chart.current;
     if (!map || !ready) return;
@@ -205,6 +206,14 @@ export function MapView(props: MapProps) {
     const frame = zone && bounds(rings(zone));
     if (frame) chart.current?.fitBounds(frame, { padding: 70, maxZoom: 12, duration: calm() });
   }, [props.focusZone]);
+
+  useEffect(() => {
+    const map = chart.current;
+    const at = props.stations.find((s) => s.id === props.selected)?.position;
+    if (!map || !at) return;
+    map.resize(); // the panel below has just taken its place
+    if (!map.getBounds().contains(at) || map.project(at).y > map.getContainer().clientHeight - 50) map.easeTo({ center: at, duration: calm() });
+  }, [props.selected]);
 
   if (broken) return <p class="notice">{words.map.broken}</p>;
   return (
@@ -283,7 +292,11 @@ function useLabels(chart: { current: Chart | undefined }, ready: number, p: MapP
     let markers: Marker[] = [];
     const draw = () => {
       markers.forEach((m) => m.remove());
-      markers = [...zoneLabels(map, p), ...stationLabels(map, p)];
+      const taken: Box[] = p.stations.map((s) => {
+        const at = map.project(s.position);
+        return { left: at.x - 13, right: at.x + 13, top: at.y - 13, bottom: at.y + 13 };
+      });
+      markers = [...zoneLabels(map, p, taken), ...stationLabels(map, p, taken)];
     };
     draw();
     map.on("moveend", draw);
@@ -303,27 +316,48 @@ function put(map: Chart, element: HTMLElement, at: [number, number], anchor: "le
   return marker;
 }
 
-function stationLabels(map: Chart, p: MapProps): Marker[] {
-  const view = map.getBounds();
-  const inView = p.stations.filter((s) => view.contains(s.position));
-  if (inView.length > labelsAtMost) return [];
-  return inView.map((s) => put(map, label("map-label", s.name), s.position, "left", [17, 0]));
+interface Box { left: number; right: number; top: number; bottom: number }
+
+/** claim takes a place on the screen, unless something lies there already. */
+function claim(taken: Box[], box: Box): boolean {
+  if (taken.some((t) => t.left < box.right && box.left < t.right && t.top < box.bottom && box.top < t.bottom)) return false;
+  taken.push(box);
+  return true;
 }
 
-function zoneLabels(map: Chart, p: MapProps): Marker[] {
+const widthOf = (text: string) => Math.min(text.length * 7.6, 176);
+
+/** stationLabels names the stations in view, the gravest first; a name that would lie on another is left out. */
+function stationLabels(map: Chart, p: MapProps, taken: Box[]): Marker[] {
+  const view = map.getBounds();
+  const inView = p.stations.filter((s) => view.contains(s.position)).sort((a, b) => (b.level ?? -1) - (a.level ?? -1));
+  if (inView.length > labelsAtMost) return [];
+  return inView.flatMap((s) => {
+    const at = map.project(s.position);
+    const free = claim(taken, { left: at.x + 15, right: at.x + 17 + widthOf(s.name), top: at.y - 9, bottom: at.y + 9 });
+    return free ? [put(map, label("map-label", s.name), s.position, "left", [17, 0])] : [];
+  });
+}
+
+/** zoneLabels names zones with their level and people; those in danger come first and are never left out. */
+function zoneLabels(map: Chart, p: MapProps, taken: Box[]): Marker[] {
   const levels = zoneLevels(p.warnings);
-  const few = (p.zones?.features.length ?? 0) <= labelsAtMost;
-  return (p.zones?.features ?? []).flatMap((z) => {
-    const { level, waiting } = levels.get(z.properties.id) ?? { level: 0, waiting: 0 };
+  const state = (z: Zones["features"][number]) => levels.get(z.properties.id) ?? { level: 0, waiting: 0 };
+  const all = p.zones?.features ?? [];
+  const danger = (z: Zones["features"][number]) => Math.max(state(z).level, state(z).waiting);
+  return [...all].sort((a, b) => danger(b) - danger(a)).flatMap((z) => {
     const frame = bounds(rings(z));
-    if (!frame || (!few && level === 0 && waiting === 0)) return [];
+    if (!frame || (all.length > labelsAtMost && danger(z) === 0)) return [];
+    const people = z.properties.people === undefined ? "" : " " + words.desk.people(count(z.properties.people));
+    const at: [number, number] = [(frame[0][0] + frame[1][0]) / 2, frame[1][1]];
+    const spot = map.project(at);
+    const half = widthOf(z.properties.name + people) / 2 + 8;
+    const free = claim(taken, { left: spot.x - half, right: spot.x + half, top: spot.y - 27, bottom: spot.y - 2 });
+    if (!free && danger(z) === 0) return [];
     const name = document.createElement("b");
     name.textContent = z.properties.name;
-    const parts: (Node | string)[] = [name];
-    if (level > 0) parts.unshift(badge(level, p.scale));
-    if (z.properties.people !== undefined) parts.push(" " + words.desk.people(count(z.properties.people)));
-    const element = label(level > 0 || waiting > 0 ? "map-zone danger" : "map-zone", ...parts);
-    return [put(map, element, [(frame[0][0] + frame[1][0]) / 2, frame[1][1]], "bottom", [0, -3])];
+    const parts: (Node | string)[] = state(z).level > 0 ? [badge(state(z).level, p.scale), name, people] : [name, people];
+    return [put(map, label(danger(z) > 0 ? "map-zone danger" : "map-zone", ...parts), at, "bottom", [0, -3])];
   });
 }
 
@@ -336,17 +370,11 @@ function badge(level: number, scale: Scale): HTMLElement {
 }
 
 function Legend({ scale }: { scale: Scale }) {
-  const ages = [
-    { level: null, text: words.map.unknown },
-  ];
   return (
-    <details class="legend" open={innerWidth > 900}>
-      <summary>{words.map.legend}</summary>
-      <ul>
-        {[...scale.levels].reverse().map((l) => <li key={l.level}><Shape level={l.level} scale={scale} size={18} /> {l.name}</li>)}
-        <li><Shape level={0} scale={scale} size={18} /> {words.levelZero}</li>
-        {ages.map((a) => <li key={a.text}><Shape level={null} scale={scale} size={18} /> {words.map.silent}, {a.text}</li>)}
-      </ul>
-    </details>
+    <ul class="legend" aria-label={words.map.legend}>
+      {[...scale.levels].reverse().map((l) => <li key={l.level}><Shape level={l.level} scale={scale} size={17} /> {l.name}</li>)}
+      <li><Shape level={0} scale={scale} size={17} /> {words.levelZero}</li>
+      <li><Shape level={null} scale={scale} size={17} /> {words.map.unknown}</li>
+    </ul>
   );
 }

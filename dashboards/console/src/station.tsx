@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ask, type Reading, type Sensor, type Station } from "./api";
 import { type Clock, figure, quantity, sentence, unit } from "./format";
 import { Hydrograph } from "./hydrograph";
-import { type Scale, Shape } from "./level";
+import { levelShown, type Scale, Shape } from "./level";
 import { words } from "./words";
 
 export interface StationProps { station: Station; clock: Clock; scale: Scale; dark: boolean; news: number; onClose: () => void }
@@ -26,7 +26,7 @@ export function StationPanel(p: StationProps) {
             {[p.station.river, p.station.outburst && words.stations.outburst, p.station.invented && words.stations.invented].filter(Boolean).join(" · ")}
           </p>
         </div>
-        <LevelWord level={p.station.level} scale={p.scale} />
+        <LevelWord level={levelShown(p.station)} scale={p.scale} />
         <button type="button" class="icon" aria-label={words.station.close} onClick={p.onClose}>✕</button>
       </header>
       {p.station.note && <p class="soft note">{p.station.note}</p>}
@@ -83,14 +83,18 @@ function SensorView(p: StationProps & { sensor: Sensor; hours: number }) {
   if (error) return <p class="notice" role="alert">{words.failed}: {error}</p>;
   if (!readings) return <p class="soft pad">{words.loading}</p>;
   return (
-    <>
-      <Figures sensor={sensor} readings={readings} clock={clock} />
-      {readings.length === 0
-        ? <p class="soft pad">{words.station.noReadings}</p>
-        : <Hydrograph sensor={sensor} readings={readings} from={from} to={to} clock={clock} scale={p.scale} dark={p.dark} label={describe(sensor, readings)} />}
-      {more && <p class="soft pad">{words.station.more}</p>}
-      <Flagged readings={readings} clock={clock} />
-    </>
+    <div class="series">
+      <div>
+        {readings.length === 0
+          ? <p class="soft pad">{words.station.noReadings}</p>
+          : <Hydrograph sensor={sensor} readings={readings} from={from} to={to} clock={clock} scale={p.scale} dark={p.dark} label={describe(sensor, readings)} />}
+        {more && <p class="soft pad">{words.station.more}</p>}
+      </div>
+      <div class="facts">
+        <Figures sensor={sensor} readings={readings} clock={clock} />
+        <Flagged readings={readings} clock={clock} />
+      </div>
+    </div>
   );
 }
 
@@ -126,7 +130,7 @@ function Figures({ sensor, readings, clock }: { sensor: Sensor; readings: Readin
         <dt>{sentence(words.ages[sensor.age])}</dt>
         <dd class={sensor.age === "current" ? "" : "alarm"}>{latest ? clock.ago(latest.time) : words.stations.never}</dd>
       </div>
-      {sensor.datum && <div><dt>&nbsp;</dt><dd class="soft">{words.station.datum(sensor.datum)}</dd></div>}
+      {sensor.datum && <div><dt>{words.station.datum}</dt><dd>{sensor.datum}</dd></div>}
     </dl>
   );
 }

@@ -165,9 +165,9 @@ test("the console works at 360 px", async () => {
   for (const view of ["Desk", "Map", "Stations", "Phones"]) {
     await page.locator(".views").getByRole("button", { name: new RegExp(`^${view}`) }).click();
     await page.waitForTimeout(300);
+    await shot(page, `narrow-${view.toLowerCase()}`);
     assert.ok((await noSideways(page)) <= 0, `${view} scrolls sideways at 360 px`);
     await axe(page, `${view} at 360 px`);
-    await shot(page, `narrow-${view.toLowerCase()}`);
   }
   await page.setViewportSize({ width: 1440, height: 900 });
 });
@@ -176,7 +176,7 @@ test("a lost connection is said", async () => {
   const before = faults.length;
   await page.route("**/api/v1/events", (route) => route.abort());
   await page.reload();
-  await page.locator(".lost").waitFor({ timeout: 20_000 });
+  await page.locator("p.lost[role=alert]").waitFor({ timeout: 20_000 });
   await axe(page, "connection lost");
   await shot(page, "lost");
   await page.unroute("**/api/v1/events");
