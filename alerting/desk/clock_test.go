@@ -91,6 +91,33 @@ func TestNoRenewalWhereAnEndWaits(t *testing.T) {
 	}
 }
 
+// TestCancelledStaysCancelled although the rules still see the hazard: a person said that it should not be.
+func TestCancelledStaysCancelled(t *testing.T) {
+	b := issued(t, 3, nil)
+	w := b.last()
+	if _, err := b.End(t.Context(), w.ID, w.Version, asha, alerting.ActionCancel, "bird on the gauge"); err != nil {
+		t.Fatal(err)
+	}
+	b.tick(time.Minute)
+	b.want("ended 0 e2")
+}
+
+// TestOldHazardIsNotTheLastWord: after a restart the rules may say again what was handled long ago.
+func TestOldHazardIsNotTheLastWord(t *testing.T) {
+	b := newBench(t, nil)
+	old := b.hazard(3, "")
+	if err := b.Handle(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	b.approve(asha)
+	b.handle(0, "")
+	if err := b.Handle(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	b.tick(13 * time.Hour)
+	b.want("ended 3 e1")
+}
+
 // TestManualWarningIsAskedAbout: no rule watches over it.
 func TestManualWarningIsAskedAbout(t *testing.T) {
 	b := newBench(t, nil)
