@@ -148,12 +148,13 @@ func bringNear(hole, shell orb.Ring) {
 // holeText names the first hole that is outside its shell or within another hole, and its line; "" where
 // all are sound.
 func holeText(rings []ring) (line int, text string) {
+	inShell := within(rings[0].points)
 	for i, hole := range rings {
 		if i == 0 {
 			continue
 		}
 		for j, p := range hole.points {
-			if !inside(rings[0].points, p) {
+			if !inShell(p) {
 				return hole.lines[j], fmt.Sprintf("%s: a hole that leaves its shell at %s: make it a polygon of its own or leave it out", hole.name, place(p))
 			}
 		}
@@ -166,19 +167,24 @@ func holeText(rings []ring) (line int, text string) {
 	return 0, ""
 }
 
-// inside is geo.Contains for a ring whose longitudes may run beyond 180 degrees.
-func inside(ring orb.Ring, p orb.Point) bool {
+// within is geo.Contains for a ring whose longitudes may run beyond 180 degrees, ready for many points.
+func within(ring orb.Ring) func(orb.Point) bool {
 	bound := ring.Bound()
-	if bound.Min[0] >= -180 && bound.Max[0] <= 180 {
-		return geo.Contains(orb.MultiPolygon{{ring}}, p)
+	shift := 0.0
+	if bound.Min[0] < -180 || bound.Max[0] > 180 {
+		shift = (bound.Min[0] + bound.Max[0]) / 2
 	}
-	shift := (bound.Min[0] + bound.Max[0]) / 2
-	return geo.Contains(orb.MultiPolygon{centred(orb.Polygon{ring})}, orb.Point{p[0] - shift, p[1]})
+	shape := orb.MultiPolygon{centred(orb.Polygon{ring})}
+	return func(p orb.Point) bool { return geo.Contains(shape, orb.Point{p[0] - shift, p[1]}) }
 }
 
 // nested says whether every position of inner lies in outer.
 func nested(outer, inner orb.Ring) bool {
-	return !slices.ContainsFunc(inner, func(p orb.Point) bool { return !inside(outer, p) })
+	if !outer.Bound().Intersects(inner.Bound()) {
+		return false
+	}
+	inside := within(outer)
+	return !slices.ContainsFunc(inner, func(p orb.Point) bool { return !inside(p) })
 }
 
 // wind turns a ring counter-clockwise, a hole clockwise.

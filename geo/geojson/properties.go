@@ -1,7 +1,6 @@
 package geojson
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -132,7 +131,7 @@ func (f Feature) NeedID(example string, faults *Faults) {
 		faults.Add(f.Line, "%s: no property \"id\": a short name that never changes is wanted, like %q", f.Name, example)
 		return
 	}
-	if bad := strings.IndexFunc(f.ID, func(c rune) bool { return c <= ' ' || strings.ContainsRune("/+#,<&>\"", c) || c == 0x7f }); bad >= 0 {
-		faults.Add(f.Line, "%s: the id must hold no space and none of / + # , < > & \": %s", f.Name, fmt.Sprintf("%q", f.ID))
+	if strings.ContainsFunc(f.ID, func(c rune) bool { return c < ' ' || strings.ContainsRune("/+#\"", c) || c == 0x7f }) {
+		faults.Add(f.Line, "%s: the id must hold none of / + # \" and no control characters: %q (it becomes part of topics and expressions)", f.Name, f.ID)
 	}
 }

@@ -79,7 +79,7 @@ func TestFilesThatAreWrong(t *testing.T) {
 		{"no features", `{"type": "FeatureCollection"}`, `no list "features"`},
 		{"crs", `{"type": "FeatureCollection", "crs": {"type": "name", "properties": {"name": "EPSG:27700"}}, "features": []}`, "coordinates are in EPSG:27700: save the file in WGS 84"},
 		{"no id", feature(`"names": {"en": "A"}, "hazard": "flood"`), `z.geojson:2: feature 1: no property "id"`},
-		{"bad id", feature(`"id": "a b", "names": {"en": "A"}, "hazard": "flood"`), "the id must hold no space"},
+		{"bad id", feature(`"id": "a/b", "names": {"en": "A"}, "hazard": "flood"`), "the id must hold none of / + #"},
 		{"no names", feature(`"id": "a", "hazard": "flood"`), `no "names"`},
 		{"name is no object", feature(`"id": "a", "names": "A", "hazard": "flood"`), `z.geojson:3: feature 1 (a): no "names"`},
 		{"no hazard", feature(`"id": "a", "names": {"en": "A"}`), `no property "hazard"`},

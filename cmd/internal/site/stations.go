@@ -105,8 +105,8 @@ func (s sensorReader) sensor() ingest.Sensor {
 	if out.ID == "" {
 		out.ID = string(out.Quantity)
 	}
-	if strings.ContainsAny(out.ID, " /+#,\"") || out.ID == "time" || out.ID == "seq" {
-		s.fault(s.v.Line, "the id %q must hold no space and none of / + # , \", and not be time or seq, which payloads use themselves", out.ID)
+	if strings.ContainsAny(out.ID, "/+#\"\n\t") || out.ID == "time" || out.ID == "seq" {
+		s.fault(s.v.Line, "the id %q must hold none of / + # \" and not be time or seq, which payloads use themselves", out.ID)
 	}
 	s.quantity(&out)
 	out.Interval = s.duration(s.v, "interval", false)
