@@ -181,6 +181,9 @@ func (a *Accounts) checkLink(token alerting.Token, err error) error {
 // on failures (TooMany). Any other refusal is ErrRefused.
 func (a *Accounts) Login(ctx context.Context, id, password, address string) (session string, err error) {
 	id = strings.ToLower(strings.TrimSpace(id))
+	if !login.MatchString(id) {
+		id = "" // nobody's name; and nothing long is remembered
+	}
 	if err := a.limit.take(id, address); err != nil {
 		return "", err
 	}
