@@ -419,6 +419,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 			}
 		}
 	})
+	t.Run("an alias that was never set", func(t *testing.T) {
+		b, memory := start(t, nil)
+		r := connected(t, b, 5, "x", nil)
+		r.publish("", "1", 1, 1, func(pk *packets.Packet) { pk.Properties.TopicAlias, pk.Properties.TopicAliasFlag = 9, true })
+		if pk := r.receive(); pk.FixedHeader.Type == packets.Puback && pk.ReasonCode == 0 || memory.Last() != 0 {
+			t.Errorf("answered with %+v, %d kept", pk, memory.Last())
+		}
+	})
 	t.Run("a client id belongs to its user", func(t *testing.T) {
 		b, _ := start(t, closed)
 		r := connected(t, b, 4, "x", login("1"))

@@ -107,9 +107,11 @@ func (s *Subscriber) changed(connected bool, err error) {
 	if s.state.Connected != connected {
 		s.state.Since = time.Now()
 	}
-	s.state.Connected, s.state.Unanswered = connected, 0
+	s.state.Connected = connected
 	if connected {
 		s.state.Connections++
+	} else {
+		s.state.Unanswered = 0 // they come again
 	}
 	if err != nil {
 		s.state.Err = err.Error()
