@@ -80,7 +80,7 @@ func TestNobodyIsLeftOut(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	simplified := 0
 	for round := range 40 {
-		n := 4 + random.IntN(1500)
+		n := 4 + random.IntN(700)
 		ring := shore(random, n, 0.01+0.3*random.Float64(), 0.02*random.Float64())
 		switch round % 4 {
 		case 2:

@@ -60,8 +60,10 @@ func (f feed) atom() ([]byte, error) {
 			Language: e.text.Language, ID: e.link, Title: cap.Clean(e.title), Updated: e.since.Format(time.RFC3339),
 			Published: e.edition.Sent.UTC().Format(time.RFC3339), Links: []atomLink{{"alternate", cap.ContentType, e.link}},
 			Categories: []atomCategory{
-				{string(e.edition.Mode), cap.Namespace + ":status"}, {e.edition.MsgType, cap.Namespace + ":msgType"},
-				{e.edition.Kind, c.PublicURL + "/#hazard"}, {string(e.status), c.PublicURL + "/#status"},
+				{string(e.edition.Mode), cap.Namespace + ":status"},
+				{e.edition.MsgType, cap.Namespace + ":msgType"},
+				{e.edition.Kind, c.PublicURL + "/#hazard"},
+				{string(e.status), c.PublicURL + "/#status"},
 			},
 			Summary: cap.Clean(e.words()),
 		})
