@@ -65,7 +65,7 @@ func (s *Server) trend(sensor sensorState, points []public.Point) string {
 		change := last.Value - points[i].Value
 		size := figure(math.Abs(change), sensor.Quantity)
 		switch {
-		case strings.Trim(strings.Fields(size)[0], "0.") == "":
+		case strings.Trim(strings.SplitN(size, "\u00a0", 2)[0], "0.") == "":
 			return "→ steady"
 		case change > 0:
 			return "↑ rising " + size + " in " + hours(span)
@@ -76,7 +76,7 @@ func (s *Server) trend(sensor sensorState, points []public.Point) string {
 }
 
 func hours(span time.Duration) string {
-	return strconv.FormatFloat(span.Round(6*time.Minute).Hours(), 'f', -1, 64) + " h"
+	return strconv.FormatFloat(span.Round(6*time.Minute).Hours(), 'f', -1, 64) + "\u00a0h"
 }
 
 // figure writes a value with its unit, as exact as gauges are.
@@ -94,7 +94,7 @@ func figure(value float64, quantity ingest.Quantity) string {
 	case "deg":
 		unit = "°"
 	}
-	return strconv.FormatFloat(value, 'f', decimals, 64) + " " + unit
+	return strconv.FormatFloat(value, 'f', decimals, 64) + "\u00a0" + unit
 }
 
 // ago says how old something is, rounded down.

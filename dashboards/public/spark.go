@@ -43,10 +43,15 @@ func Picture(points []Point, lines []Line, from, to time.Time, gap time.Duration
 	var svg strings.Builder
 	fmt.Fprintf(&svg, `<svg class="h" viewBox="0 0 %d %d" role="img" aria-label="%s">`,
 		pictureWidth, pictureHeight, template.HTMLEscapeString(words))
+	label := math.MinInt // where the last number of a line stands
 	for _, line := range lines {
-		if line.Value >= low && line.Value <= high {
-			fmt.Fprintf(&svg, `<path class="t" d="M0 %dh%d"/><text x="0" y="%d">%d</text>`,
-				y(line.Value), pictureWidth, max(y(line.Value)-2, 9), line.Level)
+		if line.Value < low || line.Value > high {
+			continue
+		}
+		fmt.Fprintf(&svg, `<path class="t" d="M0 %dh%d"/>`, y(line.Value), pictureWidth)
+		if at := max(y(line.Value)-2, 8); label == math.MinInt || at > label+8 || at < label-8 {
+			fmt.Fprintf(&svg, `<text x="0" y="%d">%d</text>`, at, line.Level)
+			label = at
 		}
 	}
 	svg.WriteString(`<path d="`)

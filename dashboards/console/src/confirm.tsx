@@ -17,9 +17,10 @@ function plan({ step, warning }: Asked, site: Site, scale: Scale): Plan {
   switch (step) {
     case "approve": {
       const ends = warning.proposal?.action === "all_clear";
+      const last = (warning.proposal?.approvals.length ?? 0) + 1 >= (warning.proposal?.needs ?? 1);
       const level = scale.name(warning.proposal?.level ?? warning.level);
       return {
-        title: ends ? d.endProposalTitle(zone) : d.approveTitle(level, zone), note: false, button: ends ? d.allClearDo : d.approveDo,
+        title: ends ? d.endProposalTitle(zone) : d.approveTitle(level, zone), note: false, button: !last ? d.approveFirst : ends ? d.allClearDo : d.approveDo,
         more: ends ? d.allClearMore : d.approveMore(count(warning.proposal?.exposure.people ?? warning.people), languages),
       };
     }

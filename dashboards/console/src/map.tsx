@@ -171,16 +171,25 @@ export function MapView(props: MapProps) {
   const [broken, setBroken] = useState(false);
   const [ready, setReady] = useState(0);
   const drawn = useRef(false); // the view was fitted to the site once
+  const touched = useRef(false); // a person has moved the map since
 
   useEffect(() => {
     if (!box.current) return undefined;
-    drawn.current = false;
+    drawn.current = touched.current = false;
     try {
-      chart.current = create(box.current, props.dark, latest, () => setReady((n) => n + 1));
+      const map = create(box.current, props.dark, latest, () => setReady((n) => n + 1));
+      map.on("movestart", (event) => {
+        if (event.originalEvent) touched.current = true;
+      });
+      chart.current = map;
     } catch {
       setBroken(true);
     }
-    const watch = new ResizeObserver(() => chart.current?.resize());
+    const watch = new ResizeObserver(() => {
+      chart.current?.resize();
+      // Until a person has moved the map, all of the site stays in view.
+      if (drawn.current && !touched.current && chart.current) fit(chart.current, latest.current);
+    });
     watch.observe(box.current);
     return () => {
       watch.disconnect();
@@ -204,13 +213,14 @@ export function MapView(props: MapProps) {
   useEffect(() => {
     const zone = props.zones?.features.find((z) => z.properties.id === props.focusZone?.id);
     const frame = zone && bounds(rings(zone));
+    touched.current = touched.current || Boolean(frame);
     if (frame) chart.current?.fitBounds(frame, { padding: 70, maxZoom: 12, duration: calm() });
   }, [props.focusZone]);
 
   useEffect(() => {
     const map = chart.current;
     const at = props.stations.find((s) => s.id === props.selected)?.position;
-    if (!map || !at) return;
+    if (!map || !at || !touched.current) return;
     map.resize(); // the panel below has just taken its place
     if (!map.getBounds().contains(at) || map.project(at).y > map.getContainer().clientHeight - 50) map.easeTo({ center: at, duration: calm() });
   }, [props.selected]);
@@ -220,7 +230,7 @@ export function MapView(props: MapProps) {
     <div class="map">
       <div ref={box} class="map-box" />
       <div class="map-tools">
-        <button type="button" class="quiet" onClick={() => chart.current && fit(chart.current, props)}>{words.map.fit}</button>
+        <button type="button" class="quiet" onClick={() => { touched.current = false; if (chart.current) fit(chart.current, props); }}>{words.map.fit}</button>
       </div>
       <Legend scale={props.scale} />
     </div>
@@ -281,7 +291,10 @@ function update(map: Chart, p: MapProps): void {
 function fit(map: Chart, p: MapProps): void {
   const points = p.stations.map((s) => s.position).concat(p.zones?.features.flatMap(rings) ?? []);
   const frame = bounds(points);
-  if (frame) map.fitBounds(frame, { padding: { top: 50, bottom: 60, left: 50, right: 90 }, maxZoom: 12, duration: 0 });
+  const { clientWidth: width, clientHeight: height } = map.getContainer();
+  if (!frame || width < 50 || height < 50) return; // not on the screen now
+  const side = Math.min(60, width / 6);
+  map.fitBounds(frame, { padding: { top: Math.min(50, height / 5), bottom: Math.min(70, height / 4), left: side, right: side * 1.5 }, maxZoom: 12, duration: 0 });
 }
 
 /** useLabels writes names beside stations (while few are in view) and in zones, as HTML: no glyphs are loaded. */

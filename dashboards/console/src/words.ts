@@ -74,6 +74,7 @@ export const words = {
     approveTitle: (level: string, zone: string) => `Issue ${level} for ${zone}?`,
     endProposalTitle: (zone: string) => `Tell ${zone} that the danger is over?`,
     approveDo: "Issue now",
+    approveFirst: "Approve; another person must too",
     approveMore: (people: string, languages: string) =>
       `About ${people} people are in the zone. The texts go out in ${languages} and cannot be called back, only updated or ended.`,
     rejectTitle: (zone: string) => `Reject the proposal for ${zone}?`,

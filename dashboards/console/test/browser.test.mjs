@@ -126,7 +126,7 @@ test("a proposal is approved with a second, deliberate step", async () => {
   assert.equal(await inForce.count(), earlier, "a second Enter on the way back issued nothing");
 
   await card.getByRole("button", { name: "Approve…" }).click();
-  await dialog.getByRole("button", { name: /^(Issue now|Send all-clear)$/ }).click();
+  await dialog.getByRole("button", { name: /^(Issue now|Send all-clear|Approve; .*)$/ }).click();
   await dialog.waitFor({ state: "detached", timeout: 20_000 });
   await page.locator(`article.card:not(.waiting)`, { hasText: zone }).first().waitFor({ timeout: 20_000 });
 });
