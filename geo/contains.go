@@ -82,11 +82,7 @@ func polygonContains(polygon orb.Polygon, p orb.Point) bool {
 		return false
 	}
 	for _, hole := range polygon[1:] {
-		inHole, onEdge := locate(hole, p)
-		if onEdge {
-			return true
-		}
-		if inHole {
+		if inHole, _ := locate(hole, p); inHole { // strictly: its edge belongs to the polygon
 			return false
 		}
 	}
