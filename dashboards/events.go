@@ -116,7 +116,7 @@ func (h *hub) close() {
 // Publish tells everybody who listens that something of this kind changed. It never waits; many calls
 // in a short time become one event.
 func (s *Server) Publish(kind string) {
-	if kind == EventPublished || kind == EventReadings {
+	if kind == EventPublished { // readings come by the second: they wait for the page's own few seconds
 		s.pages.stale()
 	}
 	s.hub.publish(kind)
