@@ -36,11 +36,21 @@ type Expected struct {
 
 // Episode is one stretch during which a zone was held at or above a level.
 type Episode struct {
-	Zone     string         `json:"zone"`
-	Level    alerting.Level `json:"level"`
-	Raised   time.Time      `json:"raised"`
-	Cleared  *time.Time     `json:"cleared,omitempty"` // nil: it stood at the end
-	Doubtful bool           `json:"doubtful,omitempty"`
+	Zone  string         `json:"zone"`
+	Level alerting.Level `json:"level"`
+	// Onset is when the condition began to hold by the readings; zero: Raised. It decides hits, so that
+	// data that came late are not counted against the rules; how late the warning was, the lead time says.
+	Onset    time.Time  `json:"onset,omitzero"`
+	Raised   time.Time  `json:"raised"`
+	Cleared  *time.Time `json:"cleared,omitempty"` // nil: it stood at the end
+	Doubtful bool       `json:"doubtful,omitempty"`
+}
+
+func (e Episode) onset() time.Time {
+	if e.Onset.IsZero() {
+		return e.Raised
+	}
+	return e.Onset
 }
 
 // Options are the tolerances of Score.
@@ -59,7 +69,7 @@ type Skill struct {
 	FAR              *float64 `json:"far"` // false alarm ratio, false alarms / (hits + false alarms)
 	CSI              *float64 `json:"csi"` // critical success index, hits / (hits + misses + false alarms)
 	// LeadTimeMinutes is the median over the hits of first_time minus the time the level was reached:
-	// positive is early. Nil where there are none.
+	// positive is early, negative late. Nil where there are none.
 	LeadTimeMinutes *float64    `json:"lead_time_minutes"`
 	Rows            []RowResult `json:"rows"`
 }
@@ -87,8 +97,8 @@ type RowResult struct {
 
 // Score compares episodes with expected rows.
 //
-//   - A yes row is a hit where an episode of its zone, of its level or higher, began no later than
-//     first_time + Tolerance and had not ended before first_time (an episode that began and ended before
+//   - A yes row is a hit where the condition of an episode of its zone, of its level or higher, began by
+//     the readings no later than first_time + Tolerance and the episode had not ended before first_time (an episode that began and ended before
 //     is a false alarm of its own); otherwise it is a miss. A yes row without first_time accepts any.
 //   - A no row is a false alarm where any episode of its zone reached its level or higher, unless a yes
 //     or doubtful row of the zone covers that episode; otherwise a correct negative.
@@ -142,7 +152,7 @@ func (s *scorer) yes(r *RowResult) {
 		if e.Zone != r.Zone || e.Level < r.Level || endedBefore(e, r.FirstTime) {
 			continue
 		}
-		if !r.FirstTime.IsZero() && e.Raised.After(r.FirstTime.Add(s.opts.Tolerance)) {
+		if !r.FirstTime.IsZero() && e.onset().After(r.FirstTime.Add(s.opts.Tolerance)) {
 			continue
 		}
 		raised := e.Raised

@@ -1,0 +1,151 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"tocsin/dashboards"
+	"tocsin/ingest"
+	"tocsin/ingest/broker"
+	"tocsin/ingest/influx"
+	"tocsin/ingest/intake"
+	"tocsin/ingest/mqtt"
+	"tocsin/ingest/qc"
+	"tocsin/ingest/wire"
+)
+
+// decoder reads the native payloads for the stations of the site.
+type decoder struct{ network *ingest.Network }
+
+// Decode implements intake.Decoder.
+func (d decoder) Decode(m ingest.Message) ([]ingest.Reading, []ingest.Reject) {
+	return wire.Decode(m, d.network)
+}
+
+// Status implements intake.Decoder.
+func (d decoder) Status(m ingest.Message) (ingest.Status, bool) { return wire.Status(m) }
+
+// Clock implements intake.Decoder.
+func (d decoder) Clock(payload []byte) (time.Time, error) { return wire.Clock(payload) }
+
+func (a *App) openIntake(ctx context.Context) (err error) {
+	network := a.config.Site.Network
+	a.intake, err = intake.New(ctx, intake.Config{
+		Journal:    a.journal,
+		Decoder:    decoder{network},
+		NewChecker: func() intake.Checker { return qc.New(network) },
+		Log:        a.log,
+		Now:        a.config.Now,
+		MQTTClock:  a.config.MQTTClock,
+	})
+	if err != nil {
+		return err
+	}
+	a.onClose(a.intake.Close)
+	return nil
+}
+
+// follow starts dispatch and the readers of the journal, each at its own pace.
+func (a *App) follow(ctx context.Context) error {
+	sinks := []ingest.Sink{a.history, a.rules}
+	if c := a.config.Site.Config.Influx; c != nil {
+		writer, err := influx.Open(ctx, influx.Config{
+			URL: c.URL, Org: c.Org, Bucket: c.Bucket, Token: a.config.Secrets.Influx.Reveal(),
+			Path: filepath.Join(a.config.Data, "influx.db"),
+		})
+		if err != nil {
+			return err
+		}
+		a.onClose(writer.Close)
+		sinks = append(sinks, writer)
+	}
+	a.work("dispatch", a.runner.Run)
+	for _, sink := range sinks {
+		sink = told{sink, a.web.Publish}
+		a.work("reader "+sink.Name(), func(ctx context.Context) error { return a.intake.Follow(ctx, sink) })
+	}
+	return nil
+}
+
+// told is a sink whose batches are told to the pages once they are applied.
+type told struct {
+	ingest.Sink
+	publish func(kind string)
+}
+
+// Apply implements ingest.Sink.
+func (t told) Apply(ctx context.Context, batch ingest.Batch) error {
+	if err := t.Sink.Apply(ctx, batch); err != nil {
+		return err
+	}
+	if len(batch.Readings) > 0 {
+		t.publish(dashboards.EventReadings)
+	}
+	if len(batch.Rejects) > 0 {
+		t.publish(dashboards.EventRejects)
+	}
+	return nil
+}
+
+// listen opens the doors: from here on readings come in.
+func (a *App) listen(context.Context) error {
+	site := a.config.Site.Config
+	if embedded := site.MQTT.Embedded; embedded != nil {
+		listen := embedded.Listen
+		if a.config.MQTT != "" {
+			listen = a.config.MQTT
+		}
+		b, err := broker.New(broker.Config{
+			Listen: listen, Door: a.intake, Log: a.log,
+			Anonymous:   embedded.Anonymous,
+			MaySetClock: func(string) bool { return a.config.MQTTClock },
+		})
+		if err != nil {
+			return err
+		}
+		a.broker, a.mqttAddr = b, b.Addr()
+		a.onClose(b.Close)
+	}
+	for _, outside := range site.MQTT.Brokers {
+		topics := outside.Topics
+		if a.config.MQTTClock {
+			topics = append(topics[:len(topics):len(topics)], intake.ClockTopic)
+		}
+		s, err := mqtt.New(mqtt.Config{
+			Name: outside.Name, URL: outside.URL, Topics: topics,
+			Username: outside.Username, Password: a.config.Secrets.MQTT[outside.Name].Reveal(),
+			Door: a.intake, Log: a.log,
+		})
+		if err != nil {
+			return fmt.Errorf("broker %s: %w", outside.Name, err)
+		}
+		a.outside = append(a.outside, s)
+		a.onClose(s.Close)
+	}
+	// Doors close before the brokers go, so that what was taken is still answered.
+	a.onClose(a.intake.Close)
+	return nil
+}
+
+// tick drives what depends on the passing of time: silence, expiry, the feeds.
+func (a *App) tick(context.Context) error {
+	a.work("clockwork", func(ctx context.Context) error {
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-ticker.C:
+			}
+			err := errors.Join(a.rules.Tick(ctx, a.Now()), a.desk.Tick(ctx))
+			if err != nil && ctx.Err() == nil {
+				a.log.Error("what the clock asks for could not be done; it is tried again", "error", err)
+			}
+		}
+	})
+	return nil
+}
