@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,11 +63,11 @@ func TestOperatorsFindAPlaceInACrowd(t *testing.T) {
 // recorder is a listener's connection that can be made to fail like one that does not read.
 type recorder struct {
 	httptest.ResponseRecorder
-	stuck bool
+	stuck atomic.Bool
 }
 
 func (r *recorder) Write(p []byte) (int, error) {
-	if r.stuck {
+	if r.stuck.Load() {
 		return 0, errFull
 	}
 	return r.ResponseRecorder.Write(p)
@@ -79,21 +80,23 @@ func (r *recorder) SetWriteDeadline(time.Time) error { return nil }
 func TestPump(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		end  func(*recorder, *bool)
+		end  func(*recorder, *atomic.Bool)
 	}{
-		{"the session ends", func(_ *recorder, valid *bool) { *valid = false }},
-		{"nobody reads", func(r *recorder, _ *bool) { r.stuck = true }},
+		{"the session ends", func(_ *recorder, valid *atomic.Bool) { valid.Store(false) }},
+		{"nobody reads", func(r *recorder, _ *atomic.Bool) { r.stuck.Store(true) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFake(t)
 				s := f.start(t)
 				w := &recorder{ResponseRecorder: *httptest.NewRecorder()}
-				valid, done := true, make(chan struct{})
+				var valid atomic.Bool
+				valid.Store(true)
+				done := make(chan struct{})
 				l, _ := s.hub.join(true)
 				go func() {
 					defer close(done)
-					s.pump(t.Context(), l, &stream{w: w, control: http.NewResponseController(w), now: s.now}, func(context.Context) bool { return valid })
+					s.pump(t.Context(), l, &stream{w: w, control: http.NewResponseController(w), now: s.now}, func(context.Context) bool { return valid.Load() })
 				}()
 				for range 100 { // one second of a flood of events
 					s.Publish(EventReadings)

@@ -45,8 +45,10 @@ func ring(w, s, e, n float64) orb.MultiPolygon {
 
 func level(name string, value float64) []alerting.Threshold {
 	return []alerting.Threshold{
-		{Rule: name, Zone: name, Level: 1, Raise: value}, {Rule: name, Zone: name, Level: 2, Raise: value + 1},
-		{Rule: name, Zone: name, Level: 3, Raise: value + 2}, {Rule: name, Zone: name, Level: 4, Raise: value + 3},
+		{Rule: name, Zone: name, Level: 1, Raise: value},
+		{Rule: name, Zone: name, Level: 2, Raise: value + 1},
+		{Rule: name, Zone: name, Level: 3, Raise: value + 2},
+		{Rule: name, Zone: name, Level: 4, Raise: value + 3},
 	}
 }
 

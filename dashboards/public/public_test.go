@@ -9,8 +9,14 @@ import (
 
 func TestPaintIsReadable(t *testing.T) {
 	for _, test := range []struct{ colour, background, ink string }{
-		{"yellow", "#ffd60a", "#000"}, {"RED", "#c8102e", "#fff"}, {"violet", "#7b1fa2", "#fff"}, {"#fff", "#ffffff", "#000"},
-		{"#00f", "#0000ff", "#fff"}, {"papayawhip", "#8a94a0", "#000"}, {"", "#8a94a0", "#000"}, {"#12345g", "#8a94a0", "#000"},
+		{"yellow", "#ffd60a", "#000"},
+		{"RED", "#c8102e", "#fff"},
+		{"violet", "#7b1fa2", "#fff"},
+		{"#fff", "#ffffff", "#000"},
+		{"#00f", "#0000ff", "#fff"},
+		{"papayawhip", "#8a94a0", "#000"},
+		{"", "#8a94a0", "#000"},
+		{"#12345g", "#8a94a0", "#000"},
 		{"red}</style>", "#8a94a0", "#000"},
 	} {
 		background, ink := Paint(test.colour)
