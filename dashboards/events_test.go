@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -62,15 +63,34 @@ func TestOperatorsFindAPlaceInACrowd(t *testing.T) {
 
 // recorder is a listener's connection that can be made to fail like one that does not read.
 type recorder struct {
-	httptest.ResponseRecorder
-	stuck atomic.Bool
+	mu    sync.Mutex
+	text  strings.Builder
+	stuck bool
 }
 
+func (r *recorder) Header() http.Header { return http.Header{} }
+func (r *recorder) WriteHeader(int)     {}
+func (r *recorder) Flush()              {}
+
 func (r *recorder) Write(p []byte) (int, error) {
-	if r.stuck.Load() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stuck {
 		return 0, errFull
 	}
-	return r.ResponseRecorder.Write(p)
+	return r.text.Write(p)
+}
+
+func (r *recorder) stick() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stuck = true
+}
+
+func (r *recorder) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
 }
 
 func (r *recorder) SetWriteDeadline(time.Time) error { return nil }
@@ -83,13 +103,13 @@ func TestPump(t *testing.T) {
 		end  func(*recorder, *atomic.Bool)
 	}{
 		{"the session ends", func(_ *recorder, valid *atomic.Bool) { valid.Store(false) }},
-		{"nobody reads", func(r *recorder, _ *atomic.Bool) { r.stuck.Store(true) }},
+		{"nobody reads", func(r *recorder, _ *atomic.Bool) { r.stick() }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFake(t)
 				s := f.start(t)
-				w := &recorder{ResponseRecorder: *httptest.NewRecorder()}
+				w := &recorder{}
 				var valid atomic.Bool
 				valid.Store(true)
 				done := make(chan struct{})
@@ -103,12 +123,12 @@ func TestPump(t *testing.T) {
 					time.Sleep(10 * time.Millisecond)
 				}
 				synctest.Wait()
-				if n := strings.Count(w.Body.String(), "event: readings"); n < 3 || n > 5 {
+				if n := strings.Count(w.String(), "event: readings"); n < 3 || n > 5 {
 					t.Errorf("%d events in a second, want about 4", n)
 				}
 				time.Sleep(heartbeat)
 				synctest.Wait()
-				if !strings.Contains(w.Body.String(), "event: beat") {
+				if !strings.Contains(w.String(), "event: beat") {
 					t.Error("no heartbeat")
 				}
 				test.end(w, &valid)
