@@ -79,7 +79,7 @@ export function App({ site, me }: { site: Site; me: Me }) {
       <a class="skip" href="#desk">{words.skip}</a>
       <TopBar site={site} me={me} clock={clock} link={link} dark={dark} toggle={toggle} />
       {link.state === "lost" && (
-        <p class="lost" role="alert"><b>{words.link.lost}.</b> {words.link.lostMore(clock.time(link.since + clock.now() - Date.now()))}</p>
+        <p class="cut" role="alert"><b>{words.link.lost}.</b> {words.link.lostMore(clock.time(link.since + clock.now() - Date.now()))}</p>
       )}
       <main>
         <section class="p-desk" id="desk" tabIndex={-1} aria-label={words.views.desk}>

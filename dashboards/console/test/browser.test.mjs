@@ -176,7 +176,7 @@ test("a lost connection is said", async () => {
   const before = faults.length;
   await page.route("**/api/v1/events", (route) => route.abort());
   await page.reload();
-  await page.locator("p.lost[role=alert]").waitFor({ timeout: 20_000 });
+  await page.locator("p.cut[role=alert]").waitFor({ timeout: 20_000 });
   await axe(page, "connection lost");
   await shot(page, "lost");
   await page.unroute("**/api/v1/events");
