@@ -23,6 +23,7 @@ import (
 	"tocsin/alerting/sqlstore"
 	"tocsin/cmd/internal/site"
 	"tocsin/dashboards"
+	"tocsin/ingest"
 	"tocsin/ingest/broker"
 	"tocsin/ingest/intake"
 	"tocsin/ingest/journal"
@@ -67,6 +68,7 @@ type App struct {
 	history *sqlite.Store
 	intake  *intake.Intake
 	rules   *rule.Engine
+	sinks   []ingest.Sink
 	desk    *desk.Desk
 	people  *operator.Accounts
 	web     *dashboards.Server
@@ -99,8 +101,9 @@ func Start(ctx context.Context, config Config) (*App, error) {
 		{"operators", a.openOperators},
 		{"rules and desk", a.openDesk},
 		{"dispatch", a.openDispatch},
+		{"readers", a.openReaders},
 		{"pages", a.openWeb},
-		{"readers", a.follow},
+		{"following", a.follow},
 		{"clockwork", a.tick},
 		{"MQTT", a.listen},
 	} {

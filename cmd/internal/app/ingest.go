@@ -48,9 +48,9 @@ func (a *App) openIntake(ctx context.Context) (err error) {
 	return nil
 }
 
-// follow starts dispatch and the readers of the journal, each at its own pace.
-func (a *App) follow(ctx context.Context) error {
-	sinks := []ingest.Sink{a.history, a.rules}
+// openReaders opens what follows the journal.
+func (a *App) openReaders(ctx context.Context) error {
+	a.sinks = []ingest.Sink{a.history, a.rules}
 	if c := a.config.Site.Config.Influx; c != nil {
 		writer, err := influx.Open(ctx, influx.Config{
 			URL: c.URL, Org: c.Org, Bucket: c.Bucket, Token: a.config.Secrets.Influx.Reveal(),
@@ -60,10 +60,15 @@ func (a *App) follow(ctx context.Context) error {
 			return err
 		}
 		a.onClose(writer.Close)
-		sinks = append(sinks, writer)
+		a.sinks = append(a.sinks, writer)
 	}
+	return nil
+}
+
+// follow starts dispatch and the readers of the journal, each at its own pace.
+func (a *App) follow(context.Context) error {
 	a.work("dispatch", a.runner.Run)
-	for _, sink := range sinks {
+	for _, sink := range a.sinks {
 		sink = told{sink, a.web.Publish}
 		a.work("reader "+sink.Name(), func(ctx context.Context) error { return a.intake.Follow(ctx, sink) })
 	}

@@ -165,11 +165,12 @@ func (a *App) health(context.Context) dashboards.Health {
 		h.Checks = append(h.Checks, dashboards.Check{Name: name, State: state, Detail: detail})
 	}
 	add("Journal", !stats.Failing, fmt.Sprintf("%d messages kept, %d refused", stats.Messages, stats.Refused))
-	for name, sink := range stats.Sinks {
-		ready := a.intake.CaughtUp(name)
-		// A history database that is away delays the history only; warnings go on.
+	for _, sink := range a.sinks {
+		name := sink.Name()
+		ready, s := a.intake.CaughtUp(name), stats.Sinks[name]
+		// A history database that is away delays the history there only; warnings go on.
 		h.Ready = h.Ready && (ready || name == "influx")
-		add("Reader "+name, ready && !sink.Failing, fmt.Sprintf("%d messages behind", sink.Lag))
+		add("Reader "+name, ready && !s.Failing, fmt.Sprintf("%d messages behind", s.Lag))
 	}
 	if a.broker != nil {
 		add("MQTT", true, fmt.Sprintf("%d connections", a.broker.Stats().Clients))
