@@ -16,8 +16,9 @@ GOFUMPT   := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCILINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-# Debian packages that the tests need, with a command of each that shows it is there.
-PACKAGES := gcc:gcc mosquitto:mosquitto mosquitto-clients:mosquitto_pub libxml2-utils:xmllint xmlsec1:xmlsec1 chromium:chromium
+# Debian packages that the tests need, with a command or file of each that shows it is there.
+PACKAGES := gcc:gcc mosquitto:mosquitto mosquitto-clients:mosquitto_pub libxml2-utils:xmllint xmlsec1:xmlsec1 chromium:chromium \
+	fonts-noto-core:/usr/share/fonts/truetype/noto/NotoSerifTibetan-Regular.ttf
 
 export PATH := $(PATH):/usr/sbin
 export TOCSIN_TOOLS := $(TOOLS)/bin

@@ -145,8 +145,9 @@ var (
 
 // Sessions opens and finds sessions of operators by their secret.
 type Sessions interface {
-	// Login opens a session; ErrDenied where name and password do not fit.
-	Login(ctx context.Context, name, password string) (secret string, err error)
+	// Login opens a session; ErrDenied where name and password do not fit. from is the network address
+	// of whoever tries, by which failures are limited.
+	Login(ctx context.Context, name, password, from string) (secret string, err error)
 	// Session is whose session it is; ErrDenied where there is none (any more).
 	Session(ctx context.Context, secret string) (alerting.Operator, error)
 	Logout(ctx context.Context, secret string) error

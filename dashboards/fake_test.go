@@ -316,7 +316,7 @@ func (f *fake) Latest(context.Context) ([]ingest.Reading, error) {
 	return all, f.fail
 }
 
-func (f *fake) Login(_ context.Context, name, password string) (string, error) {
+func (f *fake) Login(_ context.Context, name, password, _ string) (string, error) {
 	if name == "pema" && password == "correct horse battery" {
 		return "approver", nil
 	}

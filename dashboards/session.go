@@ -121,7 +121,7 @@ func (s *Server) loginPost(w http.ResponseWriter, r *http.Request) {
 	name := strings.ToLower(strings.TrimSpace(r.PostFormValue("name")))
 	form := loginForm{Title: "Sign in", Name: name}
 	s.enter(w, r, form, "Name or password is wrong.", func(ctx context.Context) (string, error) {
-		return s.deps.Sessions.Login(ctx, name, r.PostFormValue("password"))
+		return s.deps.Sessions.Login(ctx, name, r.PostFormValue("password"), address(r))
 	})
 }
 

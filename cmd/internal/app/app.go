@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -77,7 +78,9 @@ type App struct {
 	broker  *broker.Broker
 	outside []*mqtt.Subscriber
 
+	listener           net.Listener
 	httpAddr, mqttAddr string
+	publicURL          string // what links that leave the program begin with
 	firstLogin         string
 	closers            []func() error
 	failed             chan error
@@ -96,6 +99,7 @@ func Start(ctx context.Context, config Config) (*App, error) {
 		name string
 		run  func(context.Context) error
 	}{
+		{"address", a.openAddress},
 		{"data folder", a.openStores},
 		{"intake", a.openIntake},
 		{"operators", a.openOperators},

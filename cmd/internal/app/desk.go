@@ -29,7 +29,7 @@ func (a *App) openDesk(ctx context.Context) (err error) {
 		Sender:     agency.Sender,
 		SenderName: agency.Name,
 		Contact:    agency.Contact,
-		PublicURL:  site.Config.HTTP.PublicURL,
+		PublicURL:  a.publicURL,
 		Location:   site.Location,
 		LevelNames: site.Config.LevelNames(),
 		Expiry:     time.Duration(site.Config.Expiry),
@@ -120,7 +120,7 @@ func (a *App) smsChannel() (alerting.Channel, error) {
 	const hook = "twilio/status"
 	twilio, err := sms.NewTwilio(sms.TwilioConfig{
 		AccountSID: c.AccountSID, AuthToken: a.config.Secrets.Twilio.Reveal(), From: c.From,
-		StatusCallback: a.config.Site.Config.HTTP.PublicURL + "/hooks/" + hook,
+		StatusCallback: a.publicURL + "/hooks/" + hook,
 	}, a.Now)
 	if err != nil {
 		return nil, err

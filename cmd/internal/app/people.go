@@ -28,12 +28,12 @@ func (a *App) openOperators(ctx context.Context) (err error) {
 // LoginPath is the path and query at which a one-time link is used.
 func LoginPath(secret string) string { return "/login/link?token=" + url.QueryEscape(secret) }
 
-// sessions puts the logic of accounts before the pages, whose limits on logins know the address.
+// sessions puts the logic of accounts before the pages.
 type sessions struct{ *operator.Accounts }
 
 // Login implements dashboards.Sessions.
-func (s sessions) Login(ctx context.Context, name, password string) (string, error) {
-	secret, err := s.Accounts.Login(ctx, name, password, "")
+func (s sessions) Login(ctx context.Context, name, password, from string) (string, error) {
+	secret, err := s.Accounts.Login(ctx, name, password, from)
 	return secret, asDenied(err)
 }
 
@@ -52,7 +52,7 @@ func (s sessions) UseLink(ctx context.Context, link, password string) (string, e
 	if err != nil {
 		return "", asDenied(err)
 	}
-	return s.Login(ctx, o.ID, password)
+	return s.Login(ctx, o.ID, password, "one-time link")
 }
 
 func asDenied(err error) error {

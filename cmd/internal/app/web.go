@@ -31,7 +31,7 @@ func (a *App) openWeb(ctx context.Context) (err error) {
 		Location:   site.Location,
 		Network:    site.Network,
 		Zones:      site.Zones,
-		PublicURL:  site.Config.HTTP.PublicURL,
+		PublicURL:  a.publicURL,
 		About:      a.config.About,
 		Now:        a.Now,
 		Log:        a.log,
@@ -47,6 +47,7 @@ func (a *App) openWeb(ctx context.Context) (err error) {
 		Phones:     a.phones,
 		Feed:       newFeeds(a).feed,
 		Levels:     a.rules.Levels,
+		Judged:     a.judged(),
 		Thresholds: site.Set.Thresholds,
 		Exposure:   func(area orb.MultiPolygon) (geo.Exposure, error) { return site.Population.Exposure(area) },
 		Explain:    a.explain,
@@ -66,16 +67,31 @@ func (a *App) openWeb(ctx context.Context) (err error) {
 	return a.serve(ctx)
 }
 
-func (a *App) serve(ctx context.Context) error {
-	address := a.config.HTTP
-	if address == "" {
-		address = a.config.Site.Config.HTTP.Listen
+// openAddress takes the port of the pages first, since links in warnings name it. A public URL that is
+// only the address of the site's own listener moves with the listener; any other is as the site says.
+func (a *App) openAddress(ctx context.Context) (err error) {
+	http := a.config.Site.Config.HTTP
+	address := http.Listen
+	if a.config.HTTP != "" {
+		address = a.config.HTTP
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if err != nil {
+	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", address); err != nil {
 		return fmt.Errorf("pages cannot be served on %s: %w", address, err)
 	}
-	a.httpAddr = listener.Addr().String()
+	a.onClose(func() error {
+		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) { // the server has closed it before
+			return err
+		}
+		return nil
+	})
+	a.httpAddr, a.publicURL = a.listener.Addr().String(), http.PublicURL
+	if http.PublicURL == "http://"+http.Listen {
+		a.publicURL = "http://" + a.httpAddr
+	}
+	return nil
+}
+
+func (a *App) serve(context.Context) error {
 	server := a.web.HTTPServer()
 	pages := server.Handler
 	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -85,7 +101,7 @@ func (a *App) serve(ctx context.Context) error {
 		pages.ServeHTTP(w, r)
 	})
 	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			a.fail(fmt.Errorf("pages: %w", err))
 		}
 	}()
@@ -121,6 +137,16 @@ func (q quarantine) Rejects(ctx context.Context, limit int) ([]ingest.Reject, er
 		rejects = append(rejects, row.Reject)
 	}
 	return rejects, err
+}
+
+// judged says which sensors the rules read.
+func (a *App) judged() func(station, sensor string) bool {
+	type key struct{ station, sensor string }
+	read := map[key]bool{}
+	for _, r := range a.config.Site.Rules {
+		read[key{r.Station, r.Sensor}] = true
+	}
+	return func(station, sensor string) bool { return read[key{station, sensor}] }
 }
 
 // phones shows what was handed over to each test phone.
@@ -236,7 +262,7 @@ func (f *feeds) snapshot(ctx context.Context, mode alerting.Mode) (snapshot, err
 	}
 	site := f.app.config.Site.Config
 	made, err := feed.Build(feed.Config{
-		Title: site.Name, Author: site.Agencies[0].Name, PublicURL: site.HTTP.PublicURL, Path: "/feeds",
+		Title: site.Name, Author: site.Agencies[0].Name, PublicURL: f.app.publicURL, Path: "/feeds",
 		Mode: mode, Language: site.Languages[0],
 	}, editions, now)
 	if errors.Is(err, feed.ErrMode) {
