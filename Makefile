@@ -50,7 +50,7 @@ $(CONSOLE)/dist/.built: $(CONSOLE)/node_modules/.installed $(shell find $(CONSOL
 setup: packages console $(call stamp,$(GOTESTSUM)) $(call stamp,$(INFLUXD)) ## everything the tests need
 
 packages:
-	@missing=(); for pair in $(PACKAGES); do command -v "$${pair#*:}" >/dev/null || missing+=("$${pair%%:*}"); done; \
+	@missing=(); for pair in $(PACKAGES); do command -v "$${pair#*:}" >/dev/null || [ -e "$${pair#*:}" ] || missing+=("$${pair%%:*}"); done; \
 	if (( $${#missing[@]} )); then \
 	  echo "installing Debian packages: $${missing[*]}"; \
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
