@@ -64,10 +64,6 @@ func runDemo(ctx context.Context, f runFlags, options demo.Options, out, bad io.
 	if !f.debug {
 		log = cli.Logger(bad, slog.LevelWarn, f.jsonLog)
 	}
-	base := "http://" + f.http
-	if !strings.HasSuffix(f.http, ":0") {
-		loaded.Config.HTTP.PublicURL = base
-	}
 	config := app.Config{
 		Site: loaded, Data: f.data, HTTP: f.http, MQTT: f.mqtt, MQTTClock: true,
 		About: aboutDemo, Log: log, Now: time.Now,
