@@ -32,6 +32,11 @@ type Hazard struct {
 	Ordinal uint64 `json:"ordinal"`
 }
 
+// Cause is what an edition keeps of the hazard.
+func (h Hazard) Cause() *Cause {
+	return &Cause{Rule: h.Rule, Station: h.Station, Sensor: h.Sensor, Level: h.Level, Onset: h.Onset, Judged: h.Judged, Words: h.Words}
+}
+
 // Threshold is one line to draw on a hydrograph.
 type Threshold struct {
 	Rule  string   `json:"rule"`

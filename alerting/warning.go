@@ -143,8 +143,22 @@ type Edition struct {
 	People     int       `json:"people"`
 	References []string  `json:"references,omitempty"` // CAP references ("sender,identifier,sent") exactly as written
 	Texts      []Text    `json:"texts"`                // one per language, the site's first language first
+	Cause      *Cause    `json:"cause,omitempty"`      // what the rules had seen; nil where people alone decided
 	Area       geo.Zone  `json:"-"`                    // as it was at issue
 	CAP        []byte    `json:"-"`                    // the exact bytes published
+}
+
+// Cause is the judgement of the rules that an edition rests on: a hazard without its readings, which the
+// audit keeps. With it whoever reads the warnings can tell when the danger began by the readings, and so
+// how early or late the warning was.
+type Cause struct {
+	Rule    string    `json:"rule"`
+	Station string    `json:"station"`
+	Sensor  string    `json:"sensor"`
+	Level   Level     `json:"level"`  // as the rules judged; people may have decided on another
+	Onset   time.Time `json:"onset"`  // when the decisive condition began to hold, by the readings
+	Judged  time.Time `json:"judged"` // the site's clock at the verdict
+	Words   string    `json:"words"`
 }
 
 // Text is a warning in one language.

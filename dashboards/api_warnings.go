@@ -3,7 +3,6 @@ package dashboards
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -11,7 +10,8 @@ import (
 	"tocsin/alerting"
 )
 
-const warningsLimit = 100 // in one answer
+// Warnings in one answer: where nobody asks for more, and at most. A flood of a whole country has hundreds.
+const warningsLimit, warningsMost = 100, 1000
 
 func (s *Server) warningOperations(api huma.API) {
 	huma.Register(api, operation(everybody, http.MethodGet, "/warnings", "warnings",
@@ -25,7 +25,7 @@ func (s *Server) warningOperations(api huma.API) {
 
 type warningsInput struct {
 	Status string `query:"status" enum:"open,proposed,approved,issued,updated,ended,rejected" doc:"open: everything that has not ended"`
-	Limit  int    `query:"limit" minimum:"0" maximum:"100"`
+	Limit  int    `query:"limit" minimum:"0" maximum:"1000" doc:"100 where it is not given"`
 }
 
 type warningsView struct {
@@ -35,7 +35,7 @@ type warningsView struct {
 func (s *Server) apiWarnings(ctx context.Context, in *warningsInput) (*output[warningsView], error) {
 	filter := alerting.WarningFilter{Mode: s.config.Mode, Statuses: statuses(in.Status), Limit: warningsLimit}
 	if in.Limit > 0 {
-		filter.Limit = in.Limit
+		filter.Limit = min(in.Limit, warningsMost)
 	}
 	inside := by(ctx).ID != ""
 	if !inside {
@@ -109,7 +109,7 @@ func (s *Server) viewWarning(ctx context.Context, w alerting.Warning, inside boo
 	view = warningView{
 		ID: w.ID, Mode: w.Mode, Hazard: w.Kind, Zone: w.Zone, ZoneName: s.zoneName(w.Zone, s.config.Languages[0]),
 		Level: w.Level, Status: w.Status, Version: w.Version, Edition: w.Edition, Created: w.CreatedAt, Changed: w.UpdatedAt,
-		Issued: w.IssuedAt, Ended: w.EndedAt, Expires: w.Expires, Texts: []textView{},
+		Issued: w.IssuedAt, Ended: w.EndedAt, Expires: w.Expires, Texts: []textView{}, Editions: []editionView{},
 	}
 	if inside {
 		view.Reason, view.Proposal = w.Reason, viewProposal(w.Proposal)
@@ -127,8 +127,8 @@ func (s *Server) viewWarning(ctx context.Context, w alerting.Warning, inside boo
 		return view, false, err
 	}
 	last := editions[len(editions)-1]
-	view.Identifier, view.CAP = last.Identifier, "/cap/"+url.PathEscape(last.Identifier)+".xml"
-	view.Texts, view.People = viewTexts(last.Texts), max(view.People, last.People)
+	view.Identifier, view.CAP = last.Identifier, capPath(last.Identifier)
+	view.Texts, view.Editions, view.People = viewTexts(last.Texts), viewEditions(editions), max(view.People, last.People)
 	if !inside {
 		view.Changed = last.Sent
 	}

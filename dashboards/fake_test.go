@@ -171,6 +171,7 @@ func (f *fake) issue(i int, at time.Time, people int) {
 	f.editions[w.ID] = append(f.editions[w.ID], alerting.Edition{
 		Warning: w.ID, Number: 1, Identifier: "tocsin-" + w.ID + "-1", Mode: w.Mode, MsgType: "Alert", Kind: w.Kind, Zone: w.Zone, Level: w.Level,
 		Sent: at, Expires: expires, People: people, Texts: f.texts(w.Zone), CAP: []byte("<alert>" + w.ID + "</alert>"),
+		Cause: &alerting.Cause{Rule: "falls", Station: "thanza-lake", Sensor: "water_level", Level: w.Level, Onset: at.Add(-20 * time.Minute), Judged: at, Words: "words for operators"},
 	})
 }
 

@@ -216,6 +216,46 @@ func TestPublicSeesNoProposal(t *testing.T) {
 	}
 }
 
+// Whoever reads the warnings must be able to score them: what was said, at which level, and when the
+// danger began by the readings; also after the warning has ended and its level is 0.
+func TestPublicCanScoreWarnings(t *testing.T) {
+	f := newFake(t)
+	end := f.editions["w1"][0]
+	end.Number, end.Identifier, end.Level, end.Sent, end.Cause = 2, "tocsin-w1-2", 0, end.Sent.Add(time.Hour), nil
+	f.editions["w1"] = append(f.editions["w1"], end)
+	for i, w := range f.warnings {
+		if w.ID == "w1" {
+			f.warnings[i].Status, f.warnings[i].Level, f.warnings[i].Edition = alerting.Ended, 0, 2
+		}
+	}
+	var answer struct {
+		Warnings []struct {
+			Zone, Status string
+			Editions     []struct {
+				Level      int
+				Identifier string
+				Sent       time.Time
+				Cause      *struct {
+					Rule, Station, Sensor string
+					Onset                 time.Time
+				}
+			}
+		}
+	}
+	body := ask(f.start(t), "GET", "/api/v1/warnings?limit=1000", "", "").Body.Bytes()
+	if err := json.Unmarshal(body, &answer); err != nil || len(answer.Warnings) != 1 || len(answer.Warnings[0].Editions) != 2 {
+		t.Fatalf("%v: %s", err, body)
+	}
+	first, last := answer.Warnings[0].Editions[0], answer.Warnings[0].Editions[1]
+	if first.Level != 2 || first.Cause == nil || first.Cause.Rule != "falls" || first.Cause.Station != "thanza-lake" ||
+		first.Cause.Sensor != "water_level" || !first.Cause.Onset.Equal(first.Sent.Add(-20*time.Minute)) {
+		t.Errorf("the first edition does not say what it rests on: %s", body)
+	}
+	if last.Level != 0 || last.Cause != nil {
+		t.Errorf("the end is told otherwise: %s", body)
+	}
+}
+
 func TestOperatorsReadNoAddresses(t *testing.T) {
 	s := newFake(t).start(t)
 	for _, path := range []string{"/api/v1/phones", "/api/v1/deliveries"} {

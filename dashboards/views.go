@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"net/url"
 	"time"
 
 	"github.com/paulmach/orb"
@@ -142,9 +143,47 @@ type warningView struct {
 	Ended      *time.Time      `json:"ended,omitempty"`
 	Expires    *time.Time      `json:"expires,omitempty"`
 	Texts      []textView      `json:"texts" doc:"of the last edition, one per language"`
+	Editions   []editionView   `json:"editions" doc:"everything that was said, oldest first"`
 	Proposal   *proposalView   `json:"proposal,omitempty" doc:"what waits for a decision; operators only"`
 	Reason     string          `json:"reason,omitempty" doc:"why it ended or was rejected; operators only"`
 }
+
+type editionView struct {
+	Edition    int            `json:"edition"`
+	Identifier string         `json:"identifier" doc:"of the CAP document"`
+	CAP        string         `json:"cap" doc:"path of the CAP document"`
+	MsgType    string         `json:"msg_type" enum:"Alert,Update,Cancel"`
+	Level      alerting.Level `json:"level" doc:"0 for an end"`
+	Sent       time.Time      `json:"sent"`
+	Expires    time.Time      `json:"expires"`
+	Cause      *causeView     `json:"cause,omitempty" doc:"what the rules had seen; absent where people alone decided"`
+}
+
+type causeView struct {
+	Rule    string         `json:"rule"`
+	Station string         `json:"station"`
+	Sensor  string         `json:"sensor"`
+	Level   alerting.Level `json:"level" doc:"as the rules judged; people may have decided on another"`
+	Onset   time.Time      `json:"onset" doc:"when the decisive condition began to hold, by the readings"`
+	Judged  time.Time      `json:"judged" doc:"the site's clock at the verdict"`
+}
+
+func viewEditions(editions []alerting.Edition) []editionView {
+	views := make([]editionView, 0, len(editions))
+	for _, e := range editions {
+		view := editionView{
+			Edition: e.Number, Identifier: e.Identifier, CAP: capPath(e.Identifier), MsgType: e.MsgType,
+			Level: e.Level, Sent: e.Sent, Expires: e.Expires,
+		}
+		if c := e.Cause; c != nil {
+			view.Cause = &causeView{c.Rule, c.Station, c.Sensor, c.Level, c.Onset, c.Judged}
+		}
+		views = append(views, view)
+	}
+	return views
+}
+
+func capPath(identifier string) string { return "/cap/" + url.PathEscape(identifier) + ".xml" }
 
 type rejectView struct {
 	Received time.Time     `json:"received"`

@@ -251,6 +251,31 @@ func TestWhatHazardsDo(t *testing.T) {
 }
 
 // TestOutburstEndsByAPerson: where silence may be the disaster the all-clear is never automatic.
+// Each edition keeps what the rules had seen when it was decided; one that people alone decided has none.
+func TestEditionsKeepTheirCause(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Policy = map[alerting.Level]int{1: 0, 2: 0, 3: 0, 4: 0} })
+	b.handle(1, "")
+	b.at = b.at.Add(time.Hour)
+	b.handle(3, "")
+	w := b.last()
+	if _, err := b.End(context.Background(), w.ID, w.Version, asha, alerting.ActionCancel, "a test"); err != nil {
+		t.Fatal(err)
+	}
+	editions, err := b.store.Editions(context.Background(), w.ID)
+	if err != nil || len(editions) != 3 {
+		t.Fatalf("%d editions, %v", len(editions), err)
+	}
+	for i, level := range []alerting.Level{1, 3} {
+		onset := b.at.Add(time.Duration(i-1)*time.Hour - 10*time.Minute)
+		if c := editions[i].Cause; c == nil || c.Rule != "lake-falls" || c.Station != "river" || c.Level != level || !c.Onset.Equal(onset) {
+			t.Errorf("edition %d rests on %+v, want lake-falls at level %d from %s", i+1, c, level, onset)
+		}
+	}
+	if editions[2].Cause != nil {
+		t.Errorf("a person's cancellation rests on %+v", editions[2].Cause)
+	}
+}
+
 func TestOutburstEndsByAPerson(t *testing.T) {
 	b := issued(t, 1, nil)
 	h := b.hazard(0, "")

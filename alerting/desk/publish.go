@@ -121,7 +121,7 @@ func (d *Desk) edition(ctx context.Context, w alerting.Warning, action alerting.
 		References: references(earlier, sent, d.config),
 	}
 	grounds := d.grounds(w, action)
-	e.People = grounds.people
+	e.People, e.Cause = grounds.people, grounds.cause
 	e.Texts = d.texts(ctx, e, w.Level, action, grounds)
 	document, err := d.document(ctx, e, action, grounds)
 	if err != nil {
@@ -151,6 +151,7 @@ func references(earlier []alerting.Edition, now time.Time, c Config) []string {
 // grounds is on what an edition rests.
 type grounds struct {
 	hazard   *alerting.Hazard
+	cause    *alerting.Cause // of what was proposed; nil where the rules' last word only gives the texts their values
 	evidence cap.Evidence
 	people   int
 }
@@ -163,6 +164,9 @@ func (d *Desk) grounds(w alerting.Warning, action alerting.Action) grounds {
 			g.evidence = cap.Judged
 		case p.Doubtful != "":
 			g.evidence = cap.Doubtful
+		}
+		if p.Hazard != nil {
+			g.cause = p.Hazard.Cause()
 		}
 		return g
 	}

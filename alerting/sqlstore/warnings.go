@@ -208,21 +208,25 @@ func (db *DB) Restore(ctx context.Context, reader string) (uint64, []byte, error
 }
 
 const selectEdition = `SELECT e.mode, e.warning, e.number, e.identifier, e.msg_type, e.kind, e.zone, e.level,
-	e.sent_at, e.expires_at, e.people, e.refs, e.texts, e.area, e.cap FROM editions e`
+	e.sent_at, e.expires_at, e.people, e.refs, e.texts, e.area, e.cause, e.cap FROM editions e`
 
 func scanEdition(r row) (alerting.Edition, error) {
 	var (
 		e                 alerting.Edition
 		sent, expires     int64
 		refs, texts, area []byte
+		cause             sql.NullString
 	)
 	err := r.Scan(&e.Mode, &e.Warning, &e.Number, &e.Identifier, &e.MsgType, &e.Kind, &e.Zone, &e.Level,
-		&sent, &expires, &e.People, &refs, &texts, &area, &e.CAP)
+		&sent, &expires, &e.People, &refs, &texts, &area, &cause, &e.CAP)
 	if err != nil {
 		return e, err
 	}
 	e.Sent, e.Expires = fromMS(sent), fromMS(expires)
 	err = errors.Join(json.Unmarshal(refs, &e.References), json.Unmarshal(texts, &e.Texts), json.Unmarshal(area, &e.Area))
+	if cause.Valid {
+		err = errors.Join(err, json.Unmarshal([]byte(cause.String), &e.Cause))
+	}
 	if err != nil {
 		return e, fmt.Errorf("edition %s: %w", e.Identifier, err)
 	}
@@ -234,7 +238,8 @@ func putEdition(ctx context.Context, tx *sql.Tx, e alerting.Edition, body *alert
 	refs, err1 := json.Marshal(e.References)
 	texts, err2 := json.Marshal(e.Texts)
 	area, err3 := json.Marshal(e.Area)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	cause, err4 := jsonOrNull(e.Cause)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return fmt.Errorf("edition %s: %w", e.Identifier, err)
 	}
 	e.Sent, e.Expires = whole(e.Sent), whole(e.Expires)
@@ -244,10 +249,10 @@ func putEdition(ctx context.Context, tx *sql.Tx, e alerting.Edition, body *alert
 		bytes = []byte{}
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO editions (mode, warning, number, identifier, msg_type, kind, zone, level,
-			sent_at, expires_at, people, refs, texts, area, cap)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+			sent_at, expires_at, people, refs, texts, area, cause, cap)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		e.Mode, e.Warning, e.Number, e.Identifier, e.MsgType, e.Kind, e.Zone, e.Level, toMS(e.Sent), toMS(e.Expires),
-		e.People, string(refs), string(texts), string(area), bytes)
+		e.People, string(refs), string(texts), string(area), cause, bytes)
 	if err != nil {
 		return fmt.Errorf("write edition %d (%s): %w", e.Number, e.Identifier, err)
 	}

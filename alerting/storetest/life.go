@@ -235,6 +235,7 @@ func testReadBack(t *testing.T, open Opener) {
 	w := bring(t, store, alerting.Exercise, "w1", "lunana", alerting.Approved)
 	change := next(w, alerting.ActionIssue, 2)
 	change.Edition.References = []string{"dhms@example.bt,x,2026-10-07T07:30:00+06:00"}
+	change.Edition.Cause = &alerting.Cause{Rule: "lake-falls", Station: "thanza", Sensor: "water_level", Level: 4, Onset: at(-10), Judged: at(-1), Words: "Thanza fell"}
 	must(t, store, change)
 	store = again()
 	got, err := store.Edition(t.Context(), change.Edition.Identifier)
