@@ -135,7 +135,8 @@ func (f *fleet) tell(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// send publishes the values of one moment, one message a station, and waits for all acknowledgements.
+// send publishes the values of one moment, one message a station, and waits for all acknowledgements. On
+// one connection messages leave in the order of the source, so that a file is heard as it was written.
 func (f *fleet) send(ctx context.Context, outputs []scenario.Output) error {
 	order, samples := group(outputs)
 	g, ctx := errgroup.WithContext(ctx)
@@ -146,21 +147,24 @@ func (f *fleet) send(ctx context.Context, outputs []scenario.Output) error {
 			return fmt.Errorf("station %q: %w", station, err)
 		}
 		l, newborn := f.line(station)
-		g.Go(func() error {
-			if newborn {
-				if err := l.publish(ctx, statusTopic(station), []byte(statusOnline), true); err != nil {
-					return fmt.Errorf("station %q: birth: %w", station, err)
-				}
-			}
-			if err := l.publish(ctx, "stations/"+station+"/readings", payload, false); err != nil {
-				return fmt.Errorf("station %q: %w", station, err)
-			}
-			return nil
-		})
+		if newborn {
+			g.Go(settled(l.send(ctx, statusTopic(station), []byte(statusOnline), true), station+": birth"))
+		}
+		g.Go(settled(l.send(ctx, "stations/"+station+"/readings", payload, false), station))
 	}
 	f.batches++
 	f.readings += len(outputs)
 	return g.Wait()
+}
+
+// settled words the error of a wait.
+func settled(wait func() error, what string) func() error {
+	return func() error {
+		if err := wait(); err != nil {
+			return fmt.Errorf("station %s: %w", what, err)
+		}
+		return nil
+	}
 }
 
 // line is the connection of a station; newborn says that its birth must be sent first.

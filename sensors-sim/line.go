@@ -84,14 +84,24 @@ const (
 
 // publish sends at QoS 1 and returns when the broker has acknowledged, however long it is away.
 func (l *line) publish(ctx context.Context, topic string, payload []byte, retained bool) error {
-	for {
-		err := settle(ctx, l.client.Publish(topic, 1, retained, payload))
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		l.log.Warn("not sent, trying again", "topic", topic, "error", err)
-		if err := sleep(ctx, firstRetry); err != nil {
-			return err
+	return l.send(ctx, topic, payload, retained)()
+}
+
+// send sends at QoS 1, after what was sent before it; wait returns when the broker has acknowledged,
+// however long it is away.
+func (l *line) send(ctx context.Context, topic string, payload []byte, retained bool) (wait func() error) {
+	token := l.client.Publish(topic, 1, retained, payload)
+	return func() error {
+		for {
+			err := settle(ctx, token)
+			if err == nil || ctx.Err() != nil {
+				return err
+			}
+			l.log.Warn("not sent, trying again", "topic", topic, "error", err)
+			if err := sleep(ctx, firstRetry); err != nil {
+				return err
+			}
+			token = l.client.Publish(topic, 1, retained, payload)
 		}
 	}
 }

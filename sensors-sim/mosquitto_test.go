@@ -315,3 +315,37 @@ func TestTheClockNeverRunsBackwards(t *testing.T) {
 		t.Errorf("clocks %v, want %s; %d readings of 4", clocks, want, readings)
 	}
 }
+
+// The order of a file is its order of arrival: also the many stations of one moment, on the connection
+// they share, are heard as they stand in it.
+func TestOneMomentIsHeardInTheOrderOfTheFile(t *testing.T) {
+	m := newMosquitto(t)
+	m.start()
+	h := m.listen(t)
+	var file strings.Builder
+	file.WriteString("time,station,quantity,value,unit\n")
+	const stations = 500
+	for i := range stations {
+		fmt.Fprintf(&file, "2016-02-08T10:00:00Z,s%d,water_level,1,m\n", i*7919%stations)
+	}
+	replay, err := NewReplay("r.csv", strings.NewReader(file.String()), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(t.Context(), Config{Broker: m.url(), Source: replay, Clock: true, Pace: Constant(math.Inf(1))}); err != nil {
+		t.Fatal(err)
+	}
+	i := 0
+	for _, got := range h.until(t, last("stations/s0/status")) {
+		if !strings.HasSuffix(got.topic, "/readings") {
+			continue
+		}
+		if want := fmt.Sprintf("stations/s%d/readings", i*7919%stations); got.topic != want {
+			t.Fatalf("message %d is of %s, want %s", i, got.topic, want)
+		}
+		i++
+	}
+	if i != stations {
+		t.Errorf("%d messages of %d", i, stations)
+	}
+}
