@@ -17,8 +17,8 @@ type History interface {
 // Query selects readings of one station.
 type Query struct {
 	Station  string
-	Sensor   string   // empty: all sensors
-	Quantity Quantity // empty: all quantities
+	Sensor   string    // empty: all sensors
+	Quantity Quantity  // empty: all quantities
 	From, To time.Time // From inclusive, To exclusive; zero means unbounded
 	Limit    int       // 0 means the driver's default (1,000)
 	After    string    // the next of an earlier answer

@@ -40,6 +40,7 @@ type configCheck struct {
 func (c configCheck) fault(path, format string, args ...any) {
 	c.r.fault(c.at.of(path), format, args...)
 }
+
 func (c configCheck) warn(path, format string, args ...any) { c.r.warn(c.at.of(path), format, args...) }
 
 func (c configCheck) run() {
