@@ -118,15 +118,33 @@ func Start(ctx context.Context, config Config) (*App, error) {
 	return a, nil
 }
 
+// closeTimeout is what a stop may take altogether, whatever hangs.
+const closeTimeout = 5 * time.Second
+
 // Close stops the program: no more messages are taken, what was taken is committed and acknowledged,
-// the readers end, the stores are closed. It takes 5 s at most.
+// the readers end, the stores are closed. It returns within 5 s: with an error where something hangs for
+// longer, which the end of the process then ends. Nothing acknowledged depends on an orderly stop.
 func (a *App) Close() error {
-	var errs []error
-	for i := len(a.closers) - 1; i >= 0; i-- {
-		errs = append(errs, a.closers[i]())
-	}
+	began := time.Now()
+	done := make(chan error, 1)
+	closers := a.closers
 	a.closers = nil
-	return errors.Join(errs...)
+	go func() {
+		var errs []error
+		for i := len(closers) - 1; i >= 0; i-- {
+			errs = append(errs, closers[i]())
+		}
+		done <- errors.Join(errs...)
+	}()
+	timeout := time.NewTimer(closeTimeout)
+	defer timeout.Stop()
+	select {
+	case err := <-done:
+		a.log.Info("stopped", "took", time.Since(began).Round(time.Millisecond))
+		return err
+	case <-timeout.C:
+		return fmt.Errorf("the program did not stop in order within %s; the rest is left as after a crash, which loses nothing acknowledged", closeTimeout)
+	}
 }
 
 // Failed tells the first fault after which the program cannot go on.
