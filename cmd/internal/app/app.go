@@ -229,6 +229,10 @@ func (a *App) openStores(ctx context.Context) (err error) {
 	if err := os.MkdirAll(a.config.Data, 0o700); err != nil {
 		return err
 	}
+	// The folder may lie within a site that is kept in git; what people's phones and passwords are in must not.
+	if err := os.WriteFile(filepath.Join(a.config.Data, ".gitignore"), []byte("*\n"), 0o600); err != nil {
+		return err
+	}
 	if a.store, err = sqlstore.Open(ctx, filepath.Join(a.config.Data, "tocsin.db")); err != nil {
 		return err
 	}
