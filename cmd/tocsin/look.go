@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -231,7 +232,7 @@ func tellStory(out io.Writer, story audit.Story) {
 	fmt.Fprintln(out, story.Summary)
 	for _, step := range story.Steps {
 		fmt.Fprintf(out, "%s  %s  %s\n", step.At.Format(time.RFC3339), step.Actor, step.Words)
-		if step.Note != "" {
+		if step.Note != "" && !strings.Contains(step.Words, step.Note) {
 			fmt.Fprintf(out, "    note: %s\n", step.Note)
 		}
 		if step.Edition != "" {
