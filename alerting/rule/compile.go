@@ -68,8 +68,8 @@ type compiled struct {
 	sources []int // into Set.sensors; the first is the rule's own sensor
 	zone    int   // into Set.zones
 	stages  []stage
-	when    condition // nil for a threshold rule
-	until   condition // nil: when is false
+	when    *clause // nil for a threshold rule
+	until   *clause // nil: when is false
 }
 
 // stage is one level of a rule.

@@ -124,12 +124,12 @@ func (c *compiled) judge(st *stage, f *frame, e event) (raise, clear tri) {
 		return truth(v >= st.raise), truth(v < st.clear)
 	}
 	f.t, f.mixed, f.strict = e.t, e.class != good, false
-	raise = c.when(f)
+	raise = c.when.holds(f)
 	f.strict = true
 	if c.until != nil {
-		return raise, c.until(f)
+		return raise, c.until.holds(f)
 	}
-	return raise, -c.when(f)
+	return raise, -c.when.holds(f)
 }
 
 func (d Duration) ms() int64 { return time.Duration(d).Milliseconds() }

@@ -32,7 +32,7 @@ func (e *Engine) doubtWords(rule int) string {
 	return h.Why.String()
 }
 
-// words says what was seen: "Mythe Bridge 4.07 m at 11:15, above 3.60 m since 09:45, rising 0.06 m/h".
+// words says what was seen: "Mythe Bridge 4.07 m at 11:15, at or above 3.60 m since 09:45, rising 0.06 m/h".
 func (e *Engine) words(rule int, level alerting.Level, doubtful bool) string {
 	r := e.set.rules[rule]
 	at := r.sources[0]
@@ -55,7 +55,7 @@ func (e *Engine) words(rule int, level alerting.Level, doubtful bool) string {
 			parts = append(parts, phrase)
 		}
 	}
-	if phrase := trend(s, x, doubtful, w.unit); phrase != "" && w.quantity != ingest.Precipitation {
+	if phrase := s.trend(x, doubtful, w); phrase != "" {
 		parts = append(parts, phrase)
 	}
 	return strings.Join(parts, ", ")
@@ -64,70 +64,40 @@ func (e *Engine) words(rule int, level alerting.Level, doubtful bool) string {
 // limit is the phrase on the value or expression that decides at a level.
 func (e *Engine) limit(rule int, level alerting.Level, doubtful bool, when time.Time) string {
 	r, h := e.set.rules[rule], &e.holds[rule]
-	over, under := "above", "below"
-	if r.Direction == Falling {
-		over, under = under, over
-	}
-	unit := e.set.sensors[r.sources[0]].unit
-	if h.Level == 0 && !doubtful {
-		if r.when != nil {
-			if r.Until != "" {
-				return "now " + r.Until
-			}
-			return "no longer " + r.When
-		}
-		return under + " " + quantity(r.sign()*r.stages[0].clear, unit)
-	}
 	since := h.Since
 	if doubtful {
 		since = h.From
 	}
-	for _, st := range r.stages {
-		switch {
-		case st.level != level:
-		case r.when != nil:
-			return r.When
-		default:
-			return fmt.Sprintf("%s %s since %s", over, quantity(r.sign()*st.raise, unit), e.clockTime(time.UnixMilli(since), when))
+	switch cleared := h.Level == 0 && !doubtful; {
+	case r.when == nil && cleared:
+		return e.past(r, "below", "above", r.stages[0].clear)
+	case r.when == nil:
+		for _, st := range r.stages {
+			if st.level == level {
+				return e.past(r, "at or above", "at or below", st.raise) + " since " + e.clockTime(time.UnixMilli(since), when)
+			}
 		}
-	}
-	return ""
-}
-
-// trend is how fast a sensor moves over the last hour before x, or over its last two readings.
-func trend(s *series, x sample, mixed bool, unit string) string {
-	first := x
-	for i := s.upper(x.t) - 1; i >= 0; i-- {
-		o := s.samples[i]
-		if !usable(o.class, mixed) || o.t == x.t {
-			continue
-		}
-		if x.t-o.t > time.Hour.Milliseconds() && (first.t != x.t || x.t-o.t > s.gap) {
-			break
-		}
-		first = o
-	}
-	if first.t == x.t {
 		return ""
+	case cleared && r.until != nil:
+		return cmp.Or(e.decided(rule, r.until, yes, math.MinInt64, false, false, when), "condition "+quoted(r.Until)+" holds")
+	case cleared:
+		return cmp.Or(e.decided(rule, r.when, no, math.MinInt64, false, false, when), "condition "+quoted(r.When)+" no longer holds")
 	}
-	rate := (x.v - first.v) / (float64(x.t-first.t) / float64(time.Hour.Milliseconds()))
-	switch text := quantity(math.Abs(rate), unit); {
-	case text == quantity(0, unit):
-		return "steady"
-	case rate > 0:
-		return "rising " + text + "/h"
-	default:
-		return "falling " + text + "/h"
-	}
+	return cmp.Or(e.decided(rule, r.when, yes, since, true, doubtful, when),
+		"condition "+quoted(r.When)+" held since "+e.clockTime(time.UnixMilli(since), when))
 }
 
-// quantity writes a value with its unit: two decimals for metres, one for others.
-func quantity(v float64, unit string) string {
-	if unit == "m" {
-		return fmt.Sprintf("%.2f m", v)
+// past is the phrase on a value of a threshold rule, for one that rises to danger and one that falls to it.
+func (e *Engine) past(r *compiled, rising, falling string, value float64) string {
+	unit := e.set.sensors[r.sources[0]].unit
+	if r.Direction == Falling {
+		return falling + " " + exactly(r.sign()*value, unit)
 	}
-	return strings.TrimSpace(fmt.Sprintf("%.1f %s", v, unit))
+	return rising + " " + exactly(value, unit)
 }
+
+// quoted is an expression as it is written, in quotes that stand out from its own.
+func quoted(expression string) string { return `"` + strings.ReplaceAll(expression, `"`, `'`) + `"` }
 
 // clockTime writes t in the site's time zone, with its date where that is not the day of beside.
 func (e *Engine) clockTime(t, beside time.Time) string {
