@@ -75,8 +75,7 @@ type App struct {
 	web     *dashboards.Server
 	runner  *dispatch.Runner
 	hooks   map[string]http.Handler
-	broker  *broker.Broker
-	outside []*mqtt.Subscriber
+	doors   atomic.Pointer[doors]
 
 	listener           net.Listener
 	httpAddr, mqttAddr string
@@ -87,6 +86,12 @@ type App struct {
 	visited            atomic.Bool
 	changed            []func(alerting.Warning)
 	changes            sync.Mutex
+}
+
+// doors are where readings come in; the pages are there before they are open.
+type doors struct {
+	broker  *broker.Broker // nil where the site has none
+	outside []*mqtt.Subscriber
 }
 
 // Start runs the program until Close. What Start says went wrong leaves nothing running.

@@ -97,7 +97,7 @@ func (t told) Apply(ctx context.Context, batch ingest.Batch) error {
 
 // listen opens the doors: from here on readings come in.
 func (a *App) listen(context.Context) error {
-	site := a.config.Site.Config
+	site, open := a.config.Site.Config, &doors{}
 	if embedded := site.MQTT.Embedded; embedded != nil {
 		listen := embedded.Listen
 		if a.config.MQTT != "" {
@@ -111,7 +111,7 @@ func (a *App) listen(context.Context) error {
 		if err != nil {
 			return err
 		}
-		a.broker, a.mqttAddr = b, b.Addr()
+		open.broker, a.mqttAddr = b, b.Addr()
 		a.onClose(b.Close)
 	}
 	for _, outside := range site.MQTT.Brokers {
@@ -127,9 +127,10 @@ func (a *App) listen(context.Context) error {
 		if err != nil {
 			return fmt.Errorf("broker %s: %w", outside.Name, err)
 		}
-		a.outside = append(a.outside, s)
+		open.outside = append(open.outside, s)
 		a.onClose(s.Close)
 	}
+	a.doors.Store(open)
 	// Doors close before the brokers go, so that what was taken is still answered.
 	a.onClose(a.intake.Close)
 	return nil

@@ -7,13 +7,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"tocsin/ingest/broker"
 	"tocsin/ingest/intake"
 )
 
-// collector turns the intake's counts into metrics at each scrape; nothing is counted twice.
+// collector turns the counts of the intake and of the embedded broker into metrics at each scrape;
+// nothing is counted twice.
 type collector struct {
 	stats    func() intake.Stats
 	caughtUp func(sink string) bool
+	broker   func() (stats broker.Stats, ok bool)
 }
 
 var (
@@ -29,6 +32,12 @@ var (
 	descFailing   = desc("ingest_journal_failing", "1 while the journal cannot keep messages.")
 	descLag       = desc("ingest_reader_lag_messages", "Messages of the journal a reader has not applied yet.", "reader")
 	descSick      = desc("ingest_reader_failing", "1 while a reader refuses its batch.", "reader")
+	descClients   = desc("mqtt_connections", "Clients of the embedded broker.")
+	descCutOff    = desc("mqtt_clients_cut_off_total", "Clients cut off: a packet too large to read, or not reading.", "reason")
+	descLogins    = desc("mqtt_logins_refused_total", "Connections with a wrong user or password.")
+	descDenied    = desc("mqtt_publishes_denied_total", "Publishes and wills that the client had no right to.")
+	descUnkept    = desc("mqtt_publishes_unkept_total", "Publishes not acknowledged because they could not be kept.")
+	descDropped   = desc("mqtt_forwards_dropped_total", "Kept messages not passed to subscribers that were too slow.")
 	descReady     = desc("ingest_reader_caught_up", "1 while a reader has caught up.", "reader")
 )
 
@@ -65,6 +74,15 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		gauge(descSick, truth(sink.Failing), name)
 		gauge(descReady, truth(c.caughtUp(name)), name)
 	}
+	if b, ok := c.broker(); ok {
+		gauge(descClients, float64(b.Clients))
+		count(descCutOff, float64(b.TooLarge), "too_large")
+		count(descCutOff, float64(b.Slow), "slow")
+		count(descLogins, float64(b.Refused))
+		count(descDenied, float64(b.Denied))
+		count(descUnkept, float64(b.Unkept))
+		count(descDropped, float64(b.ForwardDropped))
+	}
 }
 
 func truth(b bool) float64 {
@@ -74,13 +92,20 @@ func truth(b bool) float64 {
 	return 0
 }
 
-// metricsHandler serves /metrics from a registry of its own.
-func metricsHandler(in *intake.Intake) http.Handler {
+// metrics serves /metrics from a registry of its own.
+func (a *App) metrics() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		collector{in.Stats, in.CaughtUp},
+		collector{a.intake.Stats, a.intake.CaughtUp, a.brokerStats},
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+func (a *App) brokerStats() (stats broker.Stats, ok bool) {
+	if open := a.doors.Load(); open != nil && open.broker != nil {
+		return open.broker.Stats(), true
+	}
+	return broker.Stats{}, false
 }

@@ -52,7 +52,7 @@ func (a *App) openWeb(ctx context.Context) (err error) {
 		Exposure:   func(area orb.MultiPolygon) (geo.Exposure, error) { return site.Population.Exposure(area) },
 		Explain:    a.explain,
 		Health:     a.health,
-		Metrics:    metricsHandler(a.intake),
+		Metrics:    a.metrics(),
 		Hooks:      a.hooks,
 	})
 	if err != nil {
@@ -198,10 +198,15 @@ func (a *App) health(context.Context) dashboards.Health {
 		h.Ready = h.Ready && (ready || name == "influx")
 		add("Reader "+name, ready && !s.Failing, fmt.Sprintf("%d messages behind", s.Lag))
 	}
-	if a.broker != nil {
-		add("MQTT", true, fmt.Sprintf("%d connections", a.broker.Stats().Clients))
+	open := a.doors.Load()
+	if open == nil {
+		return h
 	}
-	for _, s := range a.outside {
+	if open.broker != nil {
+		s := open.broker.Stats()
+		add("MQTT", true, fmt.Sprintf("%d connections; %d cut off for a message too large to read, %d for not reading", s.Clients, s.TooLarge, s.Slow))
+	}
+	for _, s := range open.outside {
 		state := s.State()
 		add("MQTT "+state.Name, state.Connected, fmt.Sprintf("%d received %s", state.Received, state.Err))
 	}
