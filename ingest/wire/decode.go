@@ -33,7 +33,8 @@ func Decode(m ingest.Message, n *ingest.Network) ([]ingest.Reading, []ingest.Rej
 	}
 	d.station.ID = id
 	if len(m.Payload) > MaxPayload {
-		d.refuseAll(ingest.ReasonSize, "%d bytes are more than the limit of %d", len(m.Payload), MaxPayload)
+		// How many it had is not said: the intake keeps no more than the limit and a byte.
+		d.refuseAll(ingest.ReasonSize, "the message has more than %d bytes, the most that is read of one", MaxPayload)
 		return nil, d.rejects
 	}
 	if d.station, ok = n.Station(id); !ok {
