@@ -135,6 +135,20 @@ func TestManualWarningIsAskedAbout(t *testing.T) {
 	b.want("ended 3 e1")
 }
 
+// TestAnEndByHandQuotesNoReading: what raised the warning must not be told as what ended it.
+func TestAnEndByHandQuotesNoReading(t *testing.T) {
+	b := issued(t, 3, nil)
+	b.at = b.at.Add(2 * time.Hour)
+	w := b.last()
+	if _, err := b.End(t.Context(), w.ID, w.Version, asha, alerting.ActionAllClear, "seen from the bridge"); err != nil {
+		t.Fatal(err)
+	}
+	editions := b.store.editions[w.ID]
+	if text := editions[len(editions)-1].Texts[0]; text.Description != "EXERCISE: – at 16:00 (UTC+06:00)." {
+		t.Errorf("the all-clear says %q", text.Description)
+	}
+}
+
 // TestHeldSurvivesRestart: what the rules said last is known after a restart.
 func TestHeldSurvivesRestart(t *testing.T) {
 	b := issued(t, 3, nil)

@@ -144,7 +144,7 @@ func (m Messages) prefix(mode alerting.Mode) string {
 // render fills a template. Unknown placeholders stay as they are: a warning with a brace in it is
 // better than none.
 func (m Messages) render(t Template, kind string, mode alerting.Mode, values map[string]string) alerting.Text {
-	fill := func(s string) string {
+	fill := func(s string, values map[string]string) string {
 		return strings.TrimSpace(placeholderPattern.ReplaceAllStringFunc(s, func(found string) string {
 			if value, ok := values[found[1:len(found)-1]]; ok {
 				return value
@@ -159,9 +159,19 @@ func (m Messages) render(t Template, kind string, mode alerting.Mode, values map
 	}
 	return alerting.Text{
 		Language: m.Language, Event: event, Reviewed: m.Reviewed,
-		Headline: prefix + fill(t.Headline), Description: prefix + fill(t.Description),
-		Instruction: fill(t.Instruction), SMS: prefix + fill(t.SMS),
+		Headline: prefix + fill(t.Headline, values), Description: prefix + fill(t.Description, values),
+		Instruction: fill(t.Instruction, values), SMS: prefix + fill(t.SMS, onPhones(values)),
 	}
+}
+
+// onPhones leaves the offset from UTC out of clock times: a text message is read in the place it is about,
+// and has no room.
+func onPhones(values map[string]string) map[string]string {
+	values = maps.Clone(values)
+	for _, key := range []string{"time", "expires"} {
+		values[key], _, _ = strings.Cut(values[key], " (UTC")
+	}
+	return values
 }
 
 // plain is what is said where a site has no text at all for a warning that must go out: not reviewed,

@@ -172,7 +172,8 @@ func (d *Desk) grounds(w alerting.Warning, action alerting.Action) grounds {
 	}
 	zone, _ := d.zone(w.Zone)
 	g := grounds{evidence: cap.Judged, people: d.exposure(zone).People}
-	if hazard, ok := d.last(w.Kind, w.Zone); ok {
+	// An end that people decide must not quote the reading that raised the warning as one that fell.
+	if hazard, ok := d.last(w.Kind, w.Zone); ok && (!ends(action) || hazard.Level == 0) {
 		g.hazard = &hazard
 	}
 	return g
