@@ -180,17 +180,29 @@ func (s *Server) drawWarnings(ctx context.Context, view *public.View, tongue str
 		}
 	}
 	slices.SortStableFunc(view.Warnings, func(a, b public.Warning) int { return b.Level.Number - a.Level.Number })
+	view.Places = s.publicPlaces(editions, tongue, view.Now)
+	return nil
+}
+
+// publicPlaces is the gravest warning in force at each place. Zones of different hazards that bear the same
+// name are one place to the people who live there.
+func (s *Server) publicPlaces(editions []alerting.Edition, tongue string, now time.Time) (places []public.Place) {
+	known := map[string]int{}
 	for _, zone := range s.config.Zones {
-		place := public.Place{Name: zone.Name(tongue), Lang: nameLanguage(zone.Names, tongue)}
+		name := zone.Name(tongue)
+		if _, ok := known[name]; !ok {
+			known[name] = len(places)
+			places = append(places, public.Place{Name: name, Lang: nameLanguage(zone.Names, tongue)})
+		}
+		place := &places[known[name]]
 		for _, edition := range editions {
 			gravest := place.Level == nil || place.Level.Number < int(edition.Level)
-			if edition.Zone == zone.ID && edition.Level > 0 && edition.Expires.After(view.Now) && gravest {
+			if edition.Zone == zone.ID && edition.Level > 0 && edition.Expires.After(now) && gravest {
 				place.Level, place.Anchor = s.publicLevel(edition.Level), anchor(edition)
 			}
 		}
-		view.Places = append(view.Places, place)
 	}
-	return nil
+	return places
 }
 
 func anchor(e alerting.Edition) string { return "w-" + e.Warning }

@@ -35,7 +35,8 @@ export function Desk(p: DeskProps) {
       <ul class="rows plain before">
         {before.map((x) => (
           <li key={x.id}>
-            <b>{x.zone_name}</b> {p.scale.name(x.level)}, {w.statuses[x.status]} <small>{p.clock.time(x.changed)}{x.reason ? ` · ${x.reason}` : ""}</small>
+            <b>{x.zone_name}</b> {x.level > 0 && `${p.scale.name(x.level)}, `}{w.statuses[x.status]}{" "}
+            <small>{p.clock.time(x.changed)}{x.reason ? ` · ${x.reason.replace(/^all_clear\b/, "all-clear")}` : ""}</small>
           </li>
         ))}
       </ul>

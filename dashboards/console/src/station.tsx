@@ -87,7 +87,7 @@ function SensorView(p: StationProps & { sensor: Sensor; hours: number }) {
       <div>
         {readings.length === 0
           ? <p class="soft pad">{words.station.noReadings}</p>
-          : <Hydrograph sensor={sensor} readings={readings} from={from} to={to} clock={clock} scale={p.scale} dark={p.dark} label={describe(sensor, readings)} />}
+          : <Hydrograph sensor={sensor} readings={readings} from={begin(readings, from, to)} to={to} clock={clock} scale={p.scale} dark={p.dark} label={describe(sensor, readings)} />}
         {more && <p class="soft pad">{words.station.more}</p>}
       </div>
       <div class="facts">
@@ -96,6 +96,12 @@ function SensorView(p: StationProps & { sensor: Sensor; hours: number }) {
       </div>
     </div>
   );
+}
+
+/** begin is where the axis begins: a gauge that is new fills it with what there is, an hour at least. */
+function begin(readings: Reading[], from: number, to: number): number {
+  const first = Date.parse(readings[0]!.time);
+  return first > (from + to) / 2 ? Math.min(first, to - 3600_000) : from;
 }
 
 function extremes(readings: Reading[]): { low?: Reading; high?: Reading } {
@@ -111,8 +117,8 @@ function describe(sensor: Sensor, readings: Reading[]): string {
 }
 
 function Figures({ sensor, readings, clock }: { sensor: Sensor; readings: Reading[]; clock: Clock }) {
-  const { low, high } = extremes(readings);
   const latest = sensor.latest;
+  const { low, high } = extremes(latest ? [...readings, latest] : readings);
   const cell = (name: string, r: Reading | undefined) => (
     <div>
       <dt>{name}</dt>
