@@ -404,7 +404,7 @@ func (f *fake) config() Config {
 	return Config{
 		Mode: alerting.Exercise, SiteName: "Punakha–Wangdue valley", Languages: []string{"en", "dz"}, LevelNames: alerting.DefaultLevelNames(),
 		Location: time.FixedZone("Asia/Thimphu", 6*3600), Network: f.network, Zones: f.zones, About: "A story after the flood of 7 October 1994.",
-		Now: func() time.Time { return f.now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Now: func() time.Time { return f.now }, Log: slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -31,9 +31,14 @@ func TestServeFake(t *testing.T) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	go func() {
+		beat := time.NewTicker(2 * time.Second)
+		defer beat.Stop()
 		for ctx.Err() == nil {
-			time.Sleep(2 * time.Second)
-			server.Publish(EventReadings)
+			select {
+			case <-ctx.Done():
+			case <-beat.C:
+				server.Publish(EventReadings)
+			}
 		}
 	}()
 	web := server.HTTPServer()

@@ -98,7 +98,7 @@ type loginForm struct {
 }
 
 func (s *Server) showLogin(w http.ResponseWriter, status int, form loginForm) {
-	form.CSS = template.CSS(loginCSS) //nolint:gosec // our own embedded file
+	form.CSS = template.CSS(loginCSS) // our own embedded file
 	form.Site, form.Mode = s.config.SiteName, s.config.Mode
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", loginPolicy)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"iter"
 	"log/slog"
 	"maps"
@@ -309,7 +308,7 @@ func defaults() Config {
 func start(t *testing.T, cfg Config, m *memory, p alerting.Channel) (r *Runner, stop func()) {
 	t.Helper()
 	channels := Channels{alerting.Exercise: {"sms": p}}
-	r, err := New(cfg, m, m, m, channels, time.Now, slog.New(slog.NewTextHandler(io.Discard, nil)), func(alerting.Delivery) {})
+	r, err := New(cfg, m, m, m, channels, time.Now, slog.New(slog.DiscardHandler), func(alerting.Delivery) {})
 	if err != nil {
 		t.Fatal(err)
 	}

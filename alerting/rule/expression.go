@@ -71,7 +71,7 @@ type parsed struct {
 
 // windowFunctions take a window and, as a second argument, may name another sensor. With its two plain
 // functions, level and at, this is all that an expression can call.
-var windowFunctions = []string{"rise", "fall", "max", "min", "mean", "sum", "delta"} //nolint:gochecknoglobals // a constant list
+var windowFunctions = []string{"rise", "fall", "max", "min", "mean", "sum", "delta"} // a constant list
 
 // parseExpression parses and type-checks an expression with expr-lang and walks its tree: only
 // arithmetic, comparison, logic and the functions above may stand in it, so that no loop, closure or

@@ -76,7 +76,7 @@ func ParseDuration(text string) (time.Duration, error) {
 }
 
 // RuleError is one fault of one rule. Compile joins them all (errors.Join).
-type RuleError struct { //nolint:revive // the name says which error it is where it is caught
+type RuleError struct { // the name says which error it is where it is caught
 	ID    string // of the rule; "#3" where the third rule has none
 	Field string // as rules.yaml writes it: "zone", "raise", "when"
 	Text  string // what is wrong and what would be right

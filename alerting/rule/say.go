@@ -96,10 +96,10 @@ func (t teller) facts(c *clause, want tri) []string {
 }
 
 // mirrored is a comparison with its sides exchanged.
-var mirrored = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="} //nolint:gochecknoglobals // a constant table
+var mirrored = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="} // a constant table
 
 // relations says how a value stands to a limit, where the comparison holds and where it does not.
-var relations = map[string]map[tri]string{ //nolint:gochecknoglobals // a constant table
+var relations = map[string]map[tri]string{ // a constant table
 	">": {yes: "above", no: "not above"}, ">=": {yes: "not below", no: "below"},
 	"<": {yes: "below", no: "not below"}, "<=": {yes: "not above", no: "above"},
 }

@@ -220,7 +220,7 @@ type summary struct {
 }
 
 // statistics are the window functions. Differences need two readings.
-var statistics = map[string]func(summary) (float64, bool){ //nolint:gochecknoglobals // a constant table
+var statistics = map[string]func(summary) (float64, bool){ // a constant table
 	"rise":  func(s summary) (float64, bool) { return s.newest - s.low, s.n > 1 },
 	"fall":  func(s summary) (float64, bool) { return s.high - s.newest, s.n > 1 },
 	"delta": func(s summary) (float64, bool) { return s.newest - s.oldest, s.n > 1 },

@@ -14,7 +14,7 @@ import (
 )
 
 // columns every expected file has; others (reason, station) may stand beside them.
-var columns = []string{"zone", "level", "first_time", "verdict"} //nolint:gochecknoglobals // a constant list
+var columns = []string{"zone", "level", "first_time", "verdict"} // a constant list
 
 // ReadExpected reads an expected file, CSV with a header of at least zone, level, first_time and verdict.
 // first_time is RFC 3339 and may be empty in rows that are not yes; the file is at most 10 MB. The error

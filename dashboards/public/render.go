@@ -56,7 +56,7 @@ func New(levels []Level) (*Renderer, error) {
 	sum := sha256.Sum256([]byte(css))
 	r := &Renderer{
 		page: page,
-		css:  template.CSS(css), //nolint:gosec // our own file, and colours that went through Paint
+		css:  template.CSS(css), // our own file, and colours that went through Paint
 		hash: "sha256-" + base64.StdEncoding.EncodeToString(sum[:]),
 	}
 	if err := r.Render(io.Discard, everything()); err != nil || missing != "" {
@@ -125,7 +125,7 @@ func shape(level *Level) template.HTML {
 		return `<svg class="s" viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="10" fill="none" stroke="currentColor" stroke-width="2" stroke-dasharray="3 3"/><text x="12" y="17">?</text></svg>`
 	}
 	n := min(max(level.Number, 0), len(outlines)-1)
-	return template.HTML(`<svg class="s l` + strconv.Itoa(n) + `" viewBox="0 0 24 24" aria-hidden="true"><path d="` + //nolint:gosec // numbers and our own outlines
+	return template.HTML(`<svg class="s l` + strconv.Itoa(n) + `" viewBox="0 0 24 24" aria-hidden="true"><path d="` + // numbers and our own outlines
 		outlines[n] + `"/><text x="12" y="` + []string{"17", "19", "17", "17", "17"}[n] + `">` + strconv.Itoa(n) + `</text></svg>`)
 }
 

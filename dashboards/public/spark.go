@@ -64,7 +64,7 @@ func Picture(points []Point, lines []Line, from, to time.Time, gap time.Duration
 	}
 	last := points[len(points)-1]
 	fmt.Fprintf(&svg, `"/><circle cx="%d" cy="%d" r="3"/></svg>`, min(x(last.Time), pictureWidth-3), y(last.Value))
-	return template.HTML(svg.String()) //nolint:gosec // numbers, and words that were escaped
+	return template.HTML(svg.String()) // numbers, and words that were escaped
 }
 
 // extent is the range of values shown: the series, and the lines that lie near enough to mean something.

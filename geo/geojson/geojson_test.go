@@ -81,7 +81,7 @@ func TestTooManyPositions(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	words := []string{"name", "mode", "quantity"}
-	for name, want := range map[string]string{"nmae": "name", "Name": "name", "quantty": "quantity", "x": "", "moods": "", strings.Repeat("n", 1<<20): ""} {
+	for name, want := range map[string]string{"nmae": "name", "Name": "name", "quantty": "quantity", "x": "", "moods": "", strings.Repeat("n", 1<<20): ""} { //nolint:misspell // on purpose
 		if got := Nearest(name, words); got != want {
 			t.Errorf("Nearest(%.10s) = %q, want %q", name, got, want)
 		}

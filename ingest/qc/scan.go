@@ -42,8 +42,9 @@ func verdictFlag(says signature) ingest.Flag {
 		return ingest.Suspect
 	case saysFail:
 		return ingest.Fail
+	default: // passed, or not asked
+		return ingest.Pass
 	}
-	return ingest.Pass
 }
 
 // finding is what a scan has to say of one entry; the times and values are for the words.

@@ -89,7 +89,7 @@ func TestHeaders(t *testing.T) {
 		{"", "r.csv:1: the file is empty"},
 		{"time;station;quantity;value;unit\n", "no column time, station, quantity, value, unit"},
 		{"time,station,quantity,value\n", "no column unit"},
-		{"time,station,quantity,value,unit,recieved\n", `unknown column "recieved": did you mean received?`},
+		{"time,station,quantity,value,unit,recieved\n", `unknown column "recieved": did you mean received?`}, //nolint:misspell // on purpose
 		{"time,station,quantity,value,unit,time\n", "the column time stands twice"},
 		{"\x1f\x8bno gzip at all", "it begins like a gzip file and is none"},
 	} {

@@ -68,7 +68,7 @@ func floorDay(t time.Duration) int64 {
 
 // of draws the showers of a day: the same day, seed and list of catchments give the same showers.
 func (s *sky) of(n int64) []Storm {
-	random := rand.New(rand.NewPCG(s.seed, uint64(n)^0x7261696e)) //nolint:gosec // a day may be negative: only the bits count
+	random := rand.New(rand.NewPCG(s.seed, uint64(n)^0x7261696e)) // a day may be negative: only the bits count
 	count := int(s.showers.PerDay)
 	if random.Float64() < s.showers.PerDay-float64(count) {
 		count++

@@ -253,7 +253,7 @@ stories:
 			t.Errorf("nothing says %q in:\n%v", want, err)
 		}
 	}
-	if _, err := Parse(strings.NewReader("strat: 2026-01-01T00:00:00Z")); err == nil || !strings.Contains(err.Error(), "strat") {
+	if _, err := Parse(strings.NewReader("strat: 2026-01-01T00:00:00Z")); err == nil || !strings.Contains(err.Error(), "strat") { //nolint:misspell // on purpose
 		t.Errorf("a misspelt key gives %v", err)
 	}
 	if _, err := New(testDescription(), "flood", 1); err == nil || !strings.Contains(err.Error(), "burst, quiet, storm") {

@@ -38,7 +38,7 @@ const (
 
 // Start is the event time at which every story begins: 00:30 on 7 October 1994 in Bhutan. It is written in
 // simulation.yaml too, and a test holds the two together.
-var Start = time.Date(1994, time.October, 6, 18, 30, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant in all but name
+var Start = time.Date(1994, time.October, 6, 18, 30, 0, 0, time.UTC) // a constant in all but name
 
 //go:embed site
 var files embed.FS

@@ -72,10 +72,9 @@ func TestTheOutburstIsThatOf1994(t *testing.T) {
 	v := story(t, Outburst, Seed)
 	level := v.LakeLevel("luggye")
 	released, top := 0.0, level
-	crests := map[string]crest{}
 	nodes := []string{"luggye-outlet", "thanza", "lhedi", "gorge", "samdingkha", "punakha", "wangdi-rapid"}
 	flood := story(t, Outburst, Seed)
-	crests = watch(flood, nodes, 24*time.Hour)
+	crests := watch(flood, nodes, 24*time.Hour)
 	for v.Now().Before(Start.Add(24 * time.Hour)) {
 		v.Next()
 		top = max(top, v.LakeLevel("luggye"))

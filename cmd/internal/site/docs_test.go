@@ -163,7 +163,7 @@ func TestExampleWarnsOfWhatItShould(t *testing.T) {
 // TestSchemasRefuse breaks the example in each file and wants its schema to notice.
 func TestSchemasRefuse(t *testing.T) {
 	for file, change := range map[string][2]string{
-		"tocsin.yaml":               {"approval:", "aproval:"},
+		"tocsin.yaml":               {"approval:", "aproval:"}, //nolint:misspell // on purpose
 		"stations.geojson":          {`"quantity": "precipitation"`, `"quantity": "rain"`},
 		"zones.geojson":             {`"hazard"`, `"hazzard"`},
 		"rules.yaml":                {"direction: rising", "direction: up"},

@@ -79,7 +79,7 @@ func TestFaults(t *testing.T) {
 	for _, tc := range []struct{ file, from, to, want string }{
 		{"tocsin.yaml", "", "", "tocsin.yaml:1: the file is empty"},
 		{"tocsin.yaml", "name: My valley", "name: [", "tocsin.yaml:"},
-		{"tocsin.yaml", "name: My valley", "nmae: My valley", `tocsin.yaml:2: unknown name "nmae": did you mean "name"?`},
+		{"tocsin.yaml", "name: My valley", "nmae: My valley", `tocsin.yaml:2: unknown name "nmae": did you mean "name"?`}, //nolint:misspell // on purpose
 		{"tocsin.yaml", "name: My valley", "name: \"\"", "tocsin.yaml:2: no name"},
 		{"tocsin.yaml", "name: My valley", "name: [a]", `tocsin.yaml:2: "" stands where a text is wanted`},
 		{"tocsin.yaml", "name: My valley", "name: My valley\nname: Again", "already defined"},
@@ -174,7 +174,7 @@ func TestMissingFiles(t *testing.T) {
 }
 
 func TestFaultsOfAllFilesAtOnce(t *testing.T) {
-	fsys := edited(t, "tocsin.yaml", "mode: Exercise", "mode: Excercise")
+	fsys := edited(t, "tocsin.yaml", "mode: Exercise", "mode: Excercise") //nolint:misspell // on purpose
 	for file, change := range map[string][2]string{
 		"stations.geojson": {`"15m"`, `"x"`}, "zones.geojson": {`"hazard": "flood", `, ""},
 		"rules.yaml": {"clear: {1", "clear: {x"}, "messages/en.yaml": {"cancel:", "x:"},
