@@ -42,7 +42,7 @@ func Run(ctx context.Context, root *cobra.Command, args []string) int {
 	root.SetArgs(args)
 	root.SilenceUsage = true
 	root.SilenceErrors = true
-	usageOnFlagErrors(root)
+	usageOnErrors(root)
 	ran, err := root.ExecuteContextC(ctx)
 	switch {
 	case err == nil, errors.Is(err, context.Canceled) && ctx.Err() != nil:
@@ -57,12 +57,17 @@ func Run(ctx context.Context, root *cobra.Command, args []string) int {
 	return Failed
 }
 
-func usageOnFlagErrors(command *cobra.Command) {
+// usageOnErrors makes wrong flags and unknown commands, at any depth, count as wrong usage.
+func usageOnErrors(command *cobra.Command) {
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w", ErrUsage, err)
 	})
+	if command.HasParent() && command.HasSubCommands() && !command.Runnable() {
+		command.Args = Args(cobra.NoArgs)
+		command.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 	for _, child := range command.Commands() {
-		usageOnFlagErrors(child)
+		usageOnErrors(child)
 	}
 }
 
