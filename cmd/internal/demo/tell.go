@@ -36,7 +36,7 @@ func Tell(ctx context.Context, running *app.App, options Options, out io.Writer,
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	t := &teller{app: running, options: options, out: out, log: log, steps: make(chan alerting.Warning, 256)}
+	t := &teller{app: running, options: options, out: out, log: log, steps: make(chan alerting.Warning, 256), said: map[string]string{}}
 	running.OnChange(t.hear)
 	var parts sync.WaitGroup
 	parts.Go(func() { t.follow(ctx) })
@@ -79,6 +79,7 @@ type teller struct {
 	out     io.Writer
 	log     *slog.Logger
 	steps   chan alerting.Warning
+	said    map[string]string // the last sentence about each warning; follow's own
 
 	mu      sync.Mutex
 	waiting map[string]bool // warnings with a proposal that waits
@@ -131,7 +132,10 @@ func (t *teller) follow(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case w := <-t.steps:
-			fmt.Fprintln(t.out, t.sentence(w))
+			if said := sentence(w); said != t.said[w.ID] { // newer evidence for the same is no news
+				t.said[w.ID] = said
+				fmt.Fprintf(t.out, "%s  %s\n", t.app.Now().In(time.FixedZone("", 6*3600)).Format("15:04"), said)
+			}
 			if t.options.Script && w.Proposal != nil && w.Status.Open() && w.Status != alerting.Approved {
 				if err := t.app.Approve(ctx, w, scripted()); err != nil && !errors.Is(err, alerting.ErrConflict) && ctx.Err() == nil {
 					t.log.Error("the script could not approve", "warning", w.ID, "error", err)
@@ -141,10 +145,14 @@ func (t *teller) follow(ctx context.Context) {
 	}
 }
 
-func (t *teller) sentence(w alerting.Warning) string {
-	at := t.app.Now().In(time.FixedZone("", 6*3600)).Format("15:04")
-	if w.Proposal != nil {
-		return fmt.Sprintf("%s  %s %s, level %d: waits for a decision to %s (%s)", at, w.Zone, w.Kind, w.Proposal.Level, w.Proposal.Action, w.Proposal.Words)
+// sentence tells where a warning stands.
+func sentence(w alerting.Warning) string {
+	p := w.Proposal
+	if p == nil {
+		return fmt.Sprintf("%s, %s, level %d: %s", w.Zone, w.Kind, w.Level, w.Status)
 	}
-	return fmt.Sprintf("%s  %s %s, level %d: %s", at, w.Zone, w.Kind, w.Level, w.Status)
+	deed := map[alerting.Action]string{
+		alerting.ActionIssue: "issue", alerting.ActionUpdate: "update", alerting.ActionAllClear: "all-clear",
+	}[p.Action]
+	return fmt.Sprintf("%s, %s, level %d: waits for your decision: %s? (%s)", w.Zone, w.Kind, p.Level, deed, p.Words)
 }

@@ -197,7 +197,7 @@ func TestQuiet(t *testing.T) {
 		return nil
 	})
 	watched(t, operator, begin.Add(47*time.Hour))
-	if strings.Contains(demo.output(), "waits for a decision") {
+	if strings.Contains(demo.output(), "waits for your decision") {
 		t.Error("something was proposed and is gone")
 	}
 	ends(t, demo, temporary)
