@@ -44,7 +44,8 @@ func (s *Store) purge(ctx context.Context, tx *sql.Tx, batch ingest.Batch) error
 	if batch.Now.IsZero() {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, "DELETE FROM rejects WHERE received < ?", batch.Now.Add(-s.config.RejectAge).UnixMilli())
+	// What came before an exercise told its first time (1970 or earlier) has no age yet.
+	_, err := tx.ExecContext(ctx, "DELETE FROM rejects WHERE received > 0 AND received < ?", batch.Now.Add(-s.config.RejectAge).UnixMilli())
 	return err
 }
 

@@ -150,6 +150,13 @@ func TestQuarantineIsBounded(t *testing.T) {
 	if got, err := s.Rejects(t.Context(), RejectQuery{}); err != nil || len(got) != 0 {
 		t.Errorf("after the age: got %d rows, %v", len(got), err)
 	}
+	// Refused before an exercise told its first time: as old as its clock can say, and yet new.
+	batch := ingest.Batch{First: 10, Last: 10, Rejects: []ingest.Reject{reject(10, 0, ingest.ReasonSyntax, time.Unix(0, 0))}}
+	apply(t, s, batch)
+	apply(t, s, ingest.Batch{First: 11, Last: 11, Now: at.Add(2 * time.Hour)})
+	if got, err := s.Rejects(t.Context(), RejectQuery{}); err != nil || len(got) != 1 {
+		t.Errorf("what came before the clock: got %d rows, %v", len(got), err)
+	}
 }
 
 func TestStatuses(t *testing.T) {
