@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -210,7 +211,16 @@ type rule struct {
 	Station string          `yaml:"station"`
 	Sensor  string          `yaml:"sensor"`
 	Raise   map[int]float64 `yaml:"raise"`
+	Clear   map[int]float64 `yaml:"clear"`
+	For     string          `yaml:"for"`
 }
+
+// margin is how far below its threshold, in metres, a level is cleared: the list says nothing of ends.
+const margin = 0.1
+
+// holds is how long a level must be reached before it is warned of, one interval of most gauges: so that
+// a single odd value warns nobody.
+const holds = "15m"
 
 // rules makes one rule for each area and gauge with a rising threshold.
 func (d *Data) rules() []rule {
@@ -224,12 +234,12 @@ func (d *Data) rules() []rule {
 		if r == nil {
 			r = &rule{
 				ID: t.Area + "-" + t.Station, Hazard: "flood", Zone: t.Area,
-				Station: t.Station, Sensor: "water_level", Raise: map[int]float64{},
+				Station: t.Station, Sensor: "water_level", Raise: map[int]float64{}, Clear: map[int]float64{}, For: holds,
 			}
 			byKey[key] = r
 		}
 		if raise, known := r.Raise[t.Level]; !known || t.Metres < raise {
-			r.Raise[t.Level] = t.Metres
+			r.Raise[t.Level], r.Clear[t.Level] = t.Metres, math.Round((t.Metres-margin)*1000)/1000
 		}
 	}
 	var list []rule
