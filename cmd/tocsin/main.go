@@ -27,7 +27,7 @@ Exit codes: 0 done, 1 the input or the check failed, 2 wrong usage.`,
 		Version: version,
 	}
 	command.AddCommand(
-		serveCommand(), demoCommand(), initCommand(), checkCommand(), operatorCommand(), recipientCommand(),
+		serveCommand(), demoCommand(), initCommand(), checkCommand(), deviceCommand(), operatorCommand(), recipientCommand(),
 		rehearseCommand(), qcCommand(), exposureCommand(), smsCommand(), capCommand(), explainCommand(), auditCommand(),
 	)
 	return command

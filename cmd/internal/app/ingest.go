@@ -10,6 +10,7 @@ import (
 	"tocsin/dashboards"
 	"tocsin/ingest"
 	"tocsin/ingest/broker"
+	"tocsin/ingest/device"
 	"tocsin/ingest/influx"
 	"tocsin/ingest/intake"
 	"tocsin/ingest/mqtt"
@@ -96,16 +97,20 @@ func (t told) Apply(ctx context.Context, batch ingest.Batch) error {
 }
 
 // listen opens the doors: from here on readings come in.
-func (a *App) listen(context.Context) error {
+func (a *App) listen(ctx context.Context) error {
 	site, open := a.config.Site.Config, &doors{}
 	if embedded := site.MQTT.Embedded; embedded != nil {
 		listen := embedded.Listen
 		if a.config.MQTT != "" {
 			listen = a.config.MQTT
 		}
+		authenticate, err := a.openDevices(ctx, embedded.Anonymous)
+		if err != nil {
+			return err
+		}
 		b, err := broker.New(broker.Config{
 			Listen: listen, Door: a.intake, Log: a.log,
-			Anonymous:   embedded.Anonymous,
+			Anonymous: embedded.Anonymous, Authenticate: authenticate,
 			MaySetClock: func(string) bool { return a.config.MQTTClock },
 		})
 		if err != nil {
@@ -134,6 +139,29 @@ func (a *App) listen(context.Context) error {
 	// Doors close before the brokers go, so that what was taken is still answered.
 	a.onClose(a.intake.Close)
 	return nil
+}
+
+// DevicesFile is the file of the devices' passwords in the data folder.
+const DevicesFile = "devices.db"
+
+// openDevices opens the passwords of the devices; there are none to check where anybody may come in.
+func (a *App) openDevices(ctx context.Context, anonymous bool) (func(user, password string) bool, error) {
+	if anonymous {
+		return nil, nil
+	}
+	devices, err := device.Open(ctx, device.Config{Path: filepath.Join(a.config.Data, DevicesFile), Now: a.config.Now, Log: a.log})
+	if err != nil {
+		return nil, err
+	}
+	a.onClose(devices.Close)
+	all, err := devices.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		a.log.Warn("no device has a password, so the embedded broker refuses all: add them with tocsin device add", "data", a.config.Data)
+	}
+	return devices.Authenticate, nil
 }
 
 // tick drives what depends on the passing of time: silence, expiry, the feeds.

@@ -161,9 +161,9 @@ func (c configCheck) mqtt() {
 		c.address("mqtt.embedded.listen", e.Listen)
 		switch {
 		case e.Anonymous && !loopback(e.Listen):
-			c.warn("mqtt.embedded.anonymous", "anybody who reaches %s can send readings without a password and cause or hide a warning: set anonymous: false and add devices", e.Listen)
+			c.warn("mqtt.embedded.anonymous", "anybody who reaches %s can send readings without a password and cause or hide a warning: set anonymous: false and give each device a password (tocsin device add)", e.Listen)
 		case e.Anonymous:
-			c.warn("mqtt.embedded.anonymous", "any program on this machine can send readings without a password: set anonymous: false before people depend on the site")
+			c.warn("mqtt.embedded.anonymous", "any program on this machine can send readings without a password: set anonymous: false and give each device a password (tocsin device add) before people depend on the site")
 		}
 	}
 	taken := map[string]string{}
