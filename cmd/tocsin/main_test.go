@@ -125,6 +125,14 @@ func TestCommands(t *testing.T) {
 		{"operator add --data " + data + " ann", "", 1, "ann"},
 		{"operator link --data " + data + " ann", "", 0, "/login/link?token="},
 		{"operator link --data " + data + " nobody", "", 1, "nobody"},
+		{"device add --data " + data, "", 2, "accepts 1 arg"},
+		{"device add --data " + data + " bridge", "", 0, "user name  bridge"},
+		{"device list --data " + data, "", 0, "bridge  added"},
+		{"device revoke --data " + data + " bridge", "", 0, ""},
+		{"device revoke --data " + data + " bridge", "", 1, "has no password"},
+		{"device list --data " + empty, "", 1, "tocsin serve"},
+		{"device list", "", 2, "--data DIR is missing"},
+		{"device nonsense", "", 2, "nonsense"},
 		{"operator nonsense", "", 2, "nonsense"},
 		{"recipient import " + site, "", 2, "accepts 2 arg"},
 		{"recipient import " + site + " " + misheaded, "", 1, "misheaded.csv:1"},
@@ -160,21 +168,27 @@ func TestCommands(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(strings.ReplaceAll(strings.ReplaceAll(test.args, dir, ""), "/", "|"), func(t *testing.T) {
-			out, bad, code := tocsin(t, test.stdin, strings.Fields(test.args)...)
-			said := bad
-			if test.code == 0 {
-				said = out
-			}
-			if code != test.code || !strings.Contains(said, test.says) {
-				t.Errorf("code %d, want %d and %q\nout: %s\nerr: %s", code, test.code, test.says, out, bad)
-			}
-			if code == 2 && !strings.Contains(bad, "Usage:") {
-				t.Errorf("wrong usage is not answered with the right one: %s", bad)
-			}
-			if strings.Contains(bad, "+12025550177") || strings.Contains(bad, "panic") {
-				t.Errorf("it says what it must not: %s", bad)
-			}
+			behaves(t, test.args, test.stdin, test.code, test.says)
 		})
+	}
+}
+
+// behaves runs a command and holds it to its exit code and to a part of what it says.
+func behaves(t *testing.T, args, stdin string, want int, says string) {
+	t.Helper()
+	out, bad, code := tocsin(t, stdin, strings.Fields(args)...)
+	said := bad
+	if want == 0 {
+		said = out
+	}
+	if code != want || !strings.Contains(said, says) {
+		t.Errorf("code %d, want %d and %q\nout: %s\nerr: %s", code, want, says, out, bad)
+	}
+	if code == 2 && !strings.Contains(bad, "Usage:") {
+		t.Errorf("wrong usage is not answered with the right one: %s", bad)
+	}
+	if strings.Contains(bad, "+12025550177") || strings.Contains(bad, "panic") {
+		t.Errorf("it says what it must not: %s", bad)
 	}
 }
 
