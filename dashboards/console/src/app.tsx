@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ask, type Delivery, type Health, type Me, optional, type Phone, type Reject, type Site, type Station, type Warning, type Zones } from "./api";
 import { Desk } from "./desk";
 import { Clock } from "./format";
@@ -151,7 +151,7 @@ function Ticker({ clock }: { clock: Clock }) {
 function useTheme(): [boolean, () => void] {
   const system = matchMedia("(prefers-color-scheme: dark)");
   const [dark, setDark] = useState(() => (localStorage.getItem("theme") ?? (system.matches ? "dark" : "light")) === "dark");
-  useEffect(() => {
+  useLayoutEffect(() => { // before the effects that draw with the theme's colours
     document.documentElement.dataset.theme = dark ? "dark" : "light";
   }, [dark]);
   return [dark, () => setDark((d) => {

@@ -58,6 +58,20 @@ async function axe(p, what) {
 
 const noSideways = (p) => p.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 
+/** labelLight is the mean brightness, 0 to 255, of what is written left of the hydrograph. */
+const labelLight = (p) => p.evaluate(() => {
+  const canvas = document.querySelector(".plot canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, Math.round(44 * devicePixelRatio), canvas.height);
+  let sum = 0;
+  let n = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i + 3] < 200) continue;
+    sum += (data[i] + data[i + 1] + data[i + 2]) / 3;
+    n++;
+  }
+  return sum / n;
+});
+
 before(async () => {
   assert.ok(base && link, "BASE_URL and LOGIN_LINK must be given: see the head of this file");
   if (shots) mkdirSync(shots, { recursive: true });
@@ -112,6 +126,7 @@ test("a proposal is approved with a second, deliberate step", async () => {
   await page.getByRole("button", { name: "Use dark colours" }).click();
   await page.locator(".map-box[data-ready=true]").waitFor();
   await page.waitForTimeout(900);
+  assert.ok((await labelLight(page)) > 120, "the hydrograph's labels are dark on dark");
   await axe(page, "console, dark");
   await shot(page, "console-dark");
 
