@@ -86,4 +86,4 @@ screenshots: setup ## refresh docs/screenshots from a running demo
 	TOCSIN_SCREENSHOTS=$(CURDIR)/docs/screenshots CGO_ENABLED=0 go test -count=1 -run TestBrowser ./cmd/internal/e2e
 
 clean: ## remove what was built (the pinned tools stay)
-	rm -rf bin $(CONSOLE)/node_modules $(CONSOLE)/dist/.built $(CONSOLE)/dist/assets
+	rm -rf bin $(CONSOLE)/node_modules $(CONSOLE)/dist/.built $(CONSOLE)/dist/app
