@@ -101,6 +101,7 @@ type flight struct {
 func (s *session) run(ctx context.Context) (done bool) {
 	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(s.load.broker).SetClientID("device-" + s.station).
 		SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(true).SetConnectRetryInterval(50 * time.Millisecond).
+		SetWriteTimeout(2 * time.Second). // a publish that a lost connection has caught waits as long, else 30 s
 		SetOrderMatters(false).SetConnectionLostHandler(func(mqtt.Client, error) { close(s.lost) }))
 	defer client.Disconnect(0)
 	connected := client.Connect()
