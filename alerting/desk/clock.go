@@ -51,7 +51,7 @@ func (d *Desk) Tick(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(append(errs, d.renewExpired(ctx))...)
+	return errors.Join(append(errs, d.renew(ctx))...)
 }
 
 func (d *Desk) tick(ctx context.Context, w alerting.Warning) error {
@@ -121,9 +121,10 @@ func (d *Desk) askedSince(ctx context.Context, w alerting.Warning) (bool, error)
 	}
 }
 
-// renewExpired proposes anew where a warning ran out while the rules still see its hazard: they will not
-// say so again until something changes.
-func (d *Desk) renewExpired(ctx context.Context) error {
+// renew proposes anew what the rules still see where a warning ran out, or where a person ended one of a
+// lower level than they hold: the rules will not say so again until something changes, and what waited
+// for a decision went with the warning.
+func (d *Desk) renew(ctx context.Context) error {
 	var errs []error
 	for _, hazard := range d.holding() {
 		_, found, err := d.open(ctx, hazard.Kind, hazard.Zone)
@@ -131,13 +132,13 @@ func (d *Desk) renewExpired(ctx context.Context) error {
 			errs = append(errs, err)
 			continue
 		}
-		expired, err := d.lastExpired(ctx, hazard)
-		if err != nil || !expired {
+		note, err := d.unanswered(ctx, hazard)
+		if err != nil || note == "" {
 			errs = append(errs, err)
 			continue
 		}
 		change := d.propose(hazard)
-		change.Actor, change.Note = clockActor, "the warning before it expired while the rules still see the hazard"
+		change.Actor, change.Note = clockActor, note
 		written, err := d.apply(ctx, change)
 		if err == nil {
 			err = d.advance(ctx, written.ID)
@@ -162,20 +163,47 @@ func (d *Desk) holding() []alerting.Hazard {
 	return holding
 }
 
-// lastExpired says whether the newest warning of the kind and zone ended by its clock.
-func (d *Desk) lastExpired(ctx context.Context, hazard alerting.Hazard) (bool, error) {
+// unanswered says why a hazard that the rules hold must be put before a person again; empty where one
+// has decided about it.
+func (d *Desk) unanswered(ctx context.Context, hazard alerting.Hazard) (note string, err error) {
 	closed, err := d.store.Warnings(ctx, alerting.WarningFilter{
 		Mode: d.config.Mode, Statuses: []alerting.Status{alerting.Ended, alerting.Rejected},
 	})
 	if err != nil {
-		return false, fmt.Errorf("look for what expired: %w", err)
+		return "", fmt.Errorf("look for what ended: %w", err)
 	}
 	for _, w := range closed { // newest first
-		if w.Kind == hazard.Kind && w.Zone == hazard.Zone {
-			return w.Status == alerting.Ended && strings.HasPrefix(w.Reason, string(alerting.ActionExpire)), nil
+		if w.Kind != hazard.Kind || w.Zone != hazard.Zone {
+			continue
+		}
+		switch {
+		case w.Status != alerting.Ended:
+			return "", nil
+		case strings.HasPrefix(w.Reason, string(alerting.ActionExpire)):
+			return "the warning before it expired while the rules still see the hazard", nil
+		}
+		inForce, err := d.lastLevel(ctx, w.ID)
+		if err != nil || hazard.Level <= inForce {
+			return "", err
+		}
+		return fmt.Sprintf("the warning before it was ended at level %d while the rules see level %d", inForce, hazard.Level), nil
+	}
+	return "", nil
+}
+
+// lastLevel is the level that was in force before a warning ended.
+func (d *Desk) lastLevel(ctx context.Context, warning string) (alerting.Level, error) {
+	editions, err := d.store.Editions(ctx, warning)
+	if err != nil {
+		return 0, fmt.Errorf("read the editions of warning %s: %w", warning, err)
+	}
+	level := alerting.Level(0)
+	for _, e := range editions {
+		if e.Level > 0 {
+			level = e.Level
 		}
 	}
-	return false, nil
+	return level, nil
 }
 
 // open finds the open warning of a kind and zone.

@@ -102,6 +102,33 @@ func TestCancelledStaysCancelled(t *testing.T) {
 	b.want("ended 0 e2")
 }
 
+// TestWhatWaitedOutlivesTheEnd: a person ends a warning while the rules hold more than it says, and what
+// waited for a decision does not vanish with it.
+func TestWhatWaitedOutlivesTheEnd(t *testing.T) {
+	for _, action := range []alerting.Action{alerting.ActionAllClear, alerting.ActionCancel} {
+		t.Run(string(action), func(t *testing.T) {
+			b := issued(t, 2, nil)
+			b.handle(4, "")
+			w := b.last()
+			if _, err := b.End(t.Context(), w.ID, w.Version, asha, action, ""); err != nil {
+				t.Fatal(err)
+			}
+			b.tick(time.Second)
+			w = b.last()
+			if w.Status != alerting.Proposed || w.Level != 4 || w.Proposal == nil || w.Proposal.Needs == 0 {
+				t.Fatalf("after the end of level 2 the rules' level 4 must wait for a person again, got %+v", w)
+			}
+			if _, err := b.Reject(t.Context(), w.ID, w.Version, asha, "seen, no"); err != nil {
+				t.Fatal(err)
+			}
+			b.tick(time.Minute)
+			if again := b.last(); again.ID != w.ID {
+				t.Errorf("a person has said no to level 4, it must not be asked again: %+v", again)
+			}
+		})
+	}
+}
+
 // TestOldHazardIsNotTheLastWord: after a restart the rules may say again what was handled long ago.
 func TestOldHazardIsNotTheLastWord(t *testing.T) {
 	b := newBench(t, nil)

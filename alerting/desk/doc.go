@@ -15,6 +15,8 @@
 //     disaster, always needs a person. When the hazard returns to the level in force, what a rule had
 //     suggested is dropped.
 //   - End is one step for one person, as fast as issuing: cancel or all-clear with the texts written beforehand.
+//     Where the rules hold a higher level than the one that was ended, it is proposed anew: what waited
+//     for a decision does not vanish with the warning.
 //   - Expiry is not an all-clear: half an hour before it, unless something waits already, an update that
 //     extends the warning is suggested, once, and always to a person. If nobody answers, the warning
 //     ends by the clock; where the rules still see the hazard a new warning is then proposed.
