@@ -298,6 +298,9 @@ func (e *Engine) judge(k reader, x *sample, how change) {
 	track.meet(k.of, x.t, how)
 	v := e.verdict(k.rule)
 	h := &e.holds[k.rule]
+	if v.level == h.Level && v.level > 0 && v.since < h.Since {
+		h.Since = v.since // earlier readings came later: what is said stands, since when is known better
+	}
 	if v.level == h.Level && v.doubt == h.Doubt {
 		h.Settle = 0
 		return

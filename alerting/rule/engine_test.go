@@ -270,6 +270,33 @@ func TestRehearse(t *testing.T) {
 	}
 }
 
+// Readings that come later than those after them do not undo what was said, but say better since when.
+func TestRehearseFindsTheOnsetInLateReadings(t *testing.T) {
+	set := compileSet(t, levelRule())
+	late := func(seq uint64, arrival, at string, value float64) ingest.Batch {
+		b := level(t, seq, at, "mythe", value)
+		b.Now = clockTime(t, arrival)
+		b.Readings[0].Received = b.Now
+		return b
+	}
+	episodes, err := Rehearse(context.Background(), set, func(yield func(ingest.Batch, error) bool) {
+		for _, b := range []ingest.Batch{
+			level(t, 1, "09:00", "mythe", 3.0), level(t, 2, "10:00", "mythe", 3.7),
+			late(3, "10:05", "09:45", 3.7), late(4, "10:10", "09:30", 3.65), late(5, "10:15", "09:15", 3.0),
+		} {
+			if !yield(b, nil) {
+				return
+			}
+		}
+	}, time.UTC)
+	if err != nil || len(episodes) != 1 {
+		t.Fatalf("%+v, %v", episodes, err)
+	}
+	if e := episodes[0]; short(e.Onset) != "09:30" || short(e.Raised) != "10:00" || e.Cleared != nil {
+		t.Errorf("onset %s, raised %s, cleared %v; want 09:30, 10:00 and never", short(e.Onset), short(e.Raised), e.Cleared)
+	}
+}
+
 // The path of a reading that changes nothing allocates nothing.
 func TestNoAllocations(t *testing.T) {
 	e, read := benchEngine(t, 1, levelRule())

@@ -15,10 +15,13 @@ import (
 	"tocsin/ingest"
 )
 
-// checks runs a property often: 2,000 times, or 100,000 with TOCSIN_LONG=1.
+// checks runs a property often: 2,000 times, 300 under the race detector, 100,000 with TOCSIN_LONG=1.
 func checks(t *testing.T, property func(*rapid.T)) {
 	t.Helper()
 	n := "2000"
+	if raced {
+		n = "300"
+	}
 	if os.Getenv("TOCSIN_LONG") != "" {
 		n = "100000"
 	}

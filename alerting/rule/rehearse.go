@@ -33,7 +33,10 @@ type Episode struct {
 // Rehearse judges batches of readings, in order of arrival, as an Engine does live, and tells what it
 // would have said. The same batches always give the same episodes; an error of batches ends it.
 func Rehearse(ctx context.Context, set *Set, batches iter.Seq2[ingest.Batch, error], location *time.Location) ([]Episode, error) {
-	rec := recorder{open: make(map[episodeKey]int), levels: set.levelsOf()}
+	rec := recorder{open: make(map[episodeKey]int), levels: set.levelsOf(), zones: make(map[zoneKey]int)}
+	for i, key := range set.zones {
+		rec.zones[key] = i
+	}
 	engine, err := New(ctx, Config{
 		Set: set, Store: nowhere{}, Location: location, SnapshotEvery: 1 << 62,
 		Emit: func(_ context.Context, h alerting.Hazard) error { rec.take(h); return nil },
@@ -51,6 +54,7 @@ func Rehearse(ctx context.Context, set *Set, batches iter.Seq2[ingest.Batch, err
 		if err := engine.Apply(ctx, batch); err != nil {
 			return nil, fmt.Errorf("rehearse: %w", err)
 		}
+		rec.revise(engine)
 	}
 	return rec.sorted(), nil
 }
@@ -89,6 +93,7 @@ type episodeKey struct {
 // recorder turns hazards into episodes.
 type recorder struct {
 	levels   map[zoneKey][]alerting.Level
+	zones    map[zoneKey]int    // into the set's
 	open     map[episodeKey]int // into episodes
 	episodes []Episode
 }
@@ -121,6 +126,22 @@ func (r *recorder) set(key episodeKey, on bool, h alerting.Hazard) {
 		cleared := h.Judged
 		r.episodes[i].Cleared = &cleared
 		delete(r.open, key)
+	}
+}
+
+// revise moves the onset of what stands to where earlier readings that came later put it. Live the
+// warning keeps the onset it was issued with; a rehearsal tells how the rules did, not how late the data were.
+func (r *recorder) revise(e *Engine) {
+	for key, i := range r.open {
+		if key.doubtful {
+			continue
+		}
+		for _, rule := range e.byZone[r.zones[key.zone]] {
+			since := time.UnixMilli(e.holds[rule].Since).UTC()
+			if e.holds[rule].Level >= key.level && since.Before(r.episodes[i].Onset) {
+				r.episodes[i].Onset = since
+			}
+		}
 	}
 }
 

@@ -102,7 +102,7 @@ func verdicts(t testing.TB, given, asked []ingest.Reading) []string {
 }
 
 func TestTests(t *testing.T) {
-	const ok, fast = "1", "3 step:3"
+	const ok, fast, full = "1", "3 step:3", "4 ceiling:4"
 	for _, test := range []struct {
 		name     string
 		readings []ingest.Reading
@@ -111,6 +111,11 @@ func TestTests(t *testing.T) {
 		{"quiet", every("lone", "water_level", 1, 1.1, 1.2), []string{ok, ok, ok}},
 		{"range", every("lone", "water_level", 1, 51, 1.2), []string{ok, "4 range:4", ok}},
 		{"ceiling", every("lone", "water_level", 1, 32.767, 1.2), []string{ok, "4 ceiling:4", ok}},
+		{
+			"a register that stays full until the water could have risen so far",
+			every("lone", "water_level", 29, 32.767, 32.767, 32.767, 32.767, 32.767, 32.767, 29.1),
+			[]string{ok, full, full, full, full, full, full, ok},
+		},
 		{"a level that is really there", every("twin", "one", 65.1, 65.4, 65.535, 65.6), []string{ok, ok, ok, ok}},
 		{"register in the sensor's unit", every("twin", "feet", 1, 327.67*0.3048), []string{ok, "4 ceiling:4"}},
 		{"register in degrees Fahrenheit", every("twin", "temp", 1, (65.535-32)*5/9), []string{ok, "4 ceiling:4"}},

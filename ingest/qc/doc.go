@@ -3,7 +3,8 @@
 //
 //   - range: gross range (test 4). Outside the limits a value fails.
 //   - ceiling: the largest or smallest number of a 16-bit register, in the sensor's unit or the
-//     canonical one (32.767 m). It fails, unless the values before it lead there.
+//     canonical one (32.767 m). It fails, unless the values before it lead there; while it stands it goes
+//     on failing.
 //   - step: a change faster than the limit (tests 6 and 7, spike and rate of change). It is suspect;
 //     it fails once the values return to where they were (a spike), and passes once Confirmations
 //     further readings stay at the new level or go on in the same direction.

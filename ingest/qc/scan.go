@@ -85,6 +85,8 @@ type scanner struct {
 	last      point // the last reading that was not gross
 	run       int64 // since when its value is unchanged
 	running   bool  // last and run hold
+	full      bool  // the entry before this one was a full register, with the value fullAt
+	fullAt    float64
 	pending   []int // places of the readings since a step
 	confirmed int   // how many of the last pending ones bear the step out
 }
@@ -125,7 +127,10 @@ func (w *scanner) at(i int) *finding { return &w.results[i-w.scanned] }
 func (w *scanner) entry(i int) {
 	e := &w.entries[i]
 	e.set(anchor|jumped, false)
-	sig := w.grossTests(e, w.far(e))
+	// A register that was full a moment ago and says the same is still full, however long that goes on: only
+	// the way up to it, reading by reading, makes it water.
+	sig := w.grossTests(e, w.far(e) || w.full && e.value == w.fullAt)
+	w.full, w.fullAt = sig.of(ceilingTest) == saysFail, e.value
 	e.set(gross, sig != passed)
 	if sig != passed {
 		w.at(i).sig = sig
