@@ -80,3 +80,32 @@ func (r reporter) takeWarnings(warnings []*geojson.Fault) {
 		r.warn(w.Line, "%s", w.Text)
 	}
 }
+
+// fewAlike is how many warnings of one kind are told one by one.
+const fewAlike = 5
+
+// alike collects warnings of one kind. A region has hundreds of stations and zones, and what is said of
+// each of them hides what is said of one.
+type alike struct {
+	reporter
+	kind  string // names them together: "zones without people"
+	lines []int
+	ids   []string
+	texts []string
+}
+
+func (a *alike) add(line int, id, format string, args ...any) {
+	a.lines, a.ids, a.texts = append(a.lines, line), append(a.ids, id), append(a.texts, fmt.Sprintf(format, args...))
+}
+
+// tell notes a few one by one, and many in one line with the first of them.
+func (a *alike) tell() {
+	if len(a.lines) <= fewAlike {
+		for i, text := range a.texts {
+			a.warn(a.lines[i], "%s", text)
+		}
+		return
+	}
+	a.warn(a.lines[0], "%d %s: %s and %d more. Of the first: %s", len(a.lines), a.kind,
+		strings.Join(a.ids[:fewAlike], ", "), len(a.lines)-fewAlike, a.texts[0])
+}

@@ -40,10 +40,11 @@ func (l *loader) reads(station string) bool {
 }
 
 func (l *loader) warnStations() {
-	r := l.reporter("stations.geojson")
+	unread := alike{reporter: l.reporter("stations.geojson"), kind: "stations that no rule reads"}
+	defer unread.tell()
 	for _, s := range l.site.Network.Stations() {
 		if len(s.Sensors) > 0 && !l.reads(s.ID) {
-			r.warn(l.stationLines[s.ID], "no rule reads station %q: it is shown and never warns", s.ID)
+			unread.add(l.stationLines[s.ID], s.ID, "no rule reads station %q: it is shown and never warns", s.ID)
 		}
 	}
 }
@@ -54,14 +55,20 @@ func (l *loader) warnZones() {
 	for _, e := range l.site.Rules {
 		warned[e.Zone] = true
 	}
+	unwatched := alike{reporter: r, kind: "zones that no rule warns"}
+	nameless := alike{reporter: r, kind: "names of zones that are missing in a language"}
+	empty := alike{reporter: r, kind: "zones where no people are known"}
+	defer unwatched.tell()
+	defer nameless.tell()
+	defer empty.tell()
 	for _, z := range l.site.Zones {
 		line := l.zoneLines[z.ID]
 		if !warned[z.ID] {
-			r.warn(line, "no rule warns zone %q: nobody watches over the people there", z.ID)
+			unwatched.add(line, z.ID, "no rule warns zone %q: nobody watches over the people there", z.ID)
 		}
 		for _, language := range l.site.Config.Languages {
 			if z.Names[language] == "" {
-				r.warn(line, "zone %q has no name in %q: texts in that language will say %q", z.ID, language, z.Name(language))
+				nameless.add(line, z.ID, "zone %q has no name in %q: texts in that language will say %q", z.ID, language, z.Name(language))
 			}
 		}
 		e, err := l.site.Population.Exposure(z.Shape)
@@ -69,13 +76,17 @@ func (l *loader) warnZones() {
 		case err != nil:
 			r.warn(line, "zone %q: its people cannot be counted: %v", z.ID, err)
 		case e.High == 0:
-			r.warn(line, "zone %q: no people are known there: add them to population/", z.ID)
+			empty.add(line, z.ID, "zone %q: no people are known there: add them to population/", z.ID)
 		}
 	}
 }
 
 func (l *loader) warnRules() {
 	r := l.reporter("rules.yaml")
+	outside := alike{reporter: r, kind: "thresholds outside the limits of their sensor"}
+	distant := alike{reporter: r, kind: "rules whose station lies far from their zone"}
+	defer outside.tell()
+	defer distant.tell()
 	for _, e := range l.site.Rules {
 		sensor, _ := l.site.Network.Sensor(e.Station, e.Sensor)
 		for _, level := range e.Levels() {
@@ -84,7 +95,7 @@ func (l *loader) warnRules() {
 				continue
 			}
 			if limit := sensor.Limits.Max; limit != nil && value > *limit || sensor.Limits.Min != nil && value < *sensor.Limits.Min {
-				r.warn(e.Line, "rule %s: level %d raises at %g, outside the limits of %s/%s: readings beyond them fail their tests and never raise by themselves",
+				outside.add(e.Line, e.ID, "rule %s: level %d raises at %g, outside the limits of %s/%s: readings beyond them fail their tests and never raise by themselves",
 					e.ID, level, value, e.Station, e.Sensor)
 			}
 		}
@@ -95,16 +106,17 @@ func (l *loader) warnRules() {
 		}
 		km := orbgeo.DistanceHaversine(station.Position, zone.Shape.Bound().Center()) / 1000
 		if km > farKM {
-			r.warn(e.Line, "rule %s: station %q is %.0f km from zone %q: are longitude and latitude swapped somewhere?", e.ID, e.Station, km, e.Zone)
+			distant.add(e.Line, e.ID, "rule %s: station %q is %.0f km from zone %q: are longitude and latitude swapped somewhere?", e.ID, e.Station, km, e.Zone)
 		}
 	}
 }
 
 func (l *loader) warnPhones() {
-	r := l.reporter("phones.csv")
+	unreached := alike{reporter: l.reporter("phones.csv"), kind: "phones that lie in no zone"}
+	defer unreached.tell()
 	for i, phone := range l.site.Phones {
 		if len(l.site.Index.At(phone.Position)) == 0 {
-			r.warn(i+2, "phone %q lies in no zone: it never gets a message", phone.ID)
+			unreached.add(i+2, phone.ID, "phone %q lies in no zone: it never gets a message", phone.ID)
 		}
 	}
 }

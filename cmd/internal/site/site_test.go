@@ -2,6 +2,7 @@ package site
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -196,6 +197,39 @@ func TestFaultsOfAllFilesAtOnce(t *testing.T) {
 	}
 	if len(seen) != 7 {
 		t.Errorf("faults in %d files, want 7:\n%v", len(seen), err)
+	}
+}
+
+// A region has hundreds of zones: what is said of each must not hide what is said of one.
+func TestManyAlikeAreToldInOneLine(t *testing.T) {
+	count := func(extra int) (alone, together int) {
+		feature := func(i int) string {
+			return fmt.Sprintf(`,{"type": "Feature", "properties": {"id": "far-%d", "names": {"en": "Far"}, "hazard": "flood"},
+				"geometry": {"type": "Polygon", "coordinates": [[[20, 50], [20.1, 50], [20.1, 50.1], [20, 50]]]}}`, i)
+		}
+		var more strings.Builder
+		for i := range extra {
+			more.WriteString(feature(i))
+		}
+		s, err := Load(edited(t, "zones.geojson", "\n]}", more.String()+"\n]}"), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range s.Warnings {
+			if strings.Contains(w.Text, "nobody watches over the people there") {
+				alone++
+				if strings.Contains(w.Text, fmt.Sprintf("%d zones that no rule warns: far-0, far-1, far-2, far-3, far-4 and %d more", extra, extra-5)) {
+					together++
+				}
+			}
+		}
+		return alone, together
+	}
+	if alone, together := count(5); alone != 5 || together != 0 {
+		t.Errorf("five alike: %d warnings, %d of them for all", alone, together)
+	}
+	if alone, together := count(6); alone != 1 || together != 1 {
+		t.Errorf("six alike: %d warnings, %d of them for all", alone, together)
 	}
 }
 
