@@ -292,8 +292,8 @@ func TestRehearseFindsTheOnsetInLateReadings(t *testing.T) {
 	if err != nil || len(episodes) != 1 {
 		t.Fatalf("%+v, %v", episodes, err)
 	}
-	if e := episodes[0]; short(e.Onset) != "09:30" || short(e.Raised) != "10:00" || e.Cleared != nil {
-		t.Errorf("onset %s, raised %s, cleared %v; want 09:30, 10:00 and never", short(e.Onset), short(e.Raised), e.Cleared)
+	if e := episodes[0]; short(e.Onset) != "10:00" || short(e.Began) != "09:30" || short(e.Raised) != "10:00" || e.Cleared != nil {
+		t.Errorf("onset %s, began %s, raised %s, cleared %v; want 10:00, 09:30, 10:00 and never", short(e.Onset), short(e.Began), short(e.Raised), e.Cleared)
 	}
 }
 

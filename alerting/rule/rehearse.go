@@ -21,7 +21,8 @@ type Episode struct {
 	Station string         `json:"station"`
 	Sensor  string         `json:"sensor"`
 	Level   alerting.Level `json:"level"`
-	Onset   time.Time      `json:"onset"`   // when the condition began to hold, by the readings
+	Onset   time.Time      `json:"onset"`   // when the condition began to hold, by the readings there were when it was said
+	Began   time.Time      `json:"began"`   // the same by all readings, also those that came later
 	Raised  time.Time      `json:"raised"`  // the clock when it was said
 	Cleared *time.Time     `json:"cleared"` // the clock when it was taken back; nil: never in these readings
 	// Doubtful is why a person must look before this is a warning; empty where it is one. An episode
@@ -120,7 +121,7 @@ func (r *recorder) set(key episodeKey, on bool, h alerting.Hazard) {
 		r.open[key] = len(r.episodes)
 		r.episodes = append(r.episodes, Episode{
 			Hazard: h.Kind, Zone: h.Zone, Rule: h.Rule, Station: h.Station, Sensor: h.Sensor, Level: key.level,
-			Onset: h.Onset, Raised: h.Judged, Doubtful: h.Doubtful, Words: h.Words,
+			Onset: h.Onset, Began: h.Onset, Raised: h.Judged, Doubtful: h.Doubtful, Words: h.Words,
 		})
 	case !on && open:
 		cleared := h.Judged
@@ -129,8 +130,8 @@ func (r *recorder) set(key episodeKey, on bool, h alerting.Hazard) {
 	}
 }
 
-// revise moves the onset of what stands to where earlier readings that came later put it. Live the
-// warning keeps the onset it was issued with; a rehearsal tells how the rules did, not how late the data were.
+// revise moves the beginning of what stands to where earlier readings that came later put it. The warning
+// keeps the onset it was issued with; a score tells how the rules did, not in what order the data came.
 func (r *recorder) revise(e *Engine) {
 	for key, i := range r.open {
 		if key.doubtful {
@@ -138,8 +139,8 @@ func (r *recorder) revise(e *Engine) {
 		}
 		for _, rule := range e.byZone[r.zones[key.zone]] {
 			since := time.UnixMilli(e.holds[rule].Since).UTC()
-			if e.holds[rule].Level >= key.level && since.Before(r.episodes[i].Onset) {
-				r.episodes[i].Onset = since
+			if e.holds[rule].Level >= key.level && since.Before(r.episodes[i].Began) {
+				r.episodes[i].Began = since
 			}
 		}
 	}

@@ -61,7 +61,7 @@ func (r *Report) Score(expected []skill.Expected) {
 	var episodes []skill.Episode
 	for _, e := range slices.Concat(r.Warnings, r.Doubtful) {
 		episodes = append(episodes, skill.Episode{
-			Zone: e.Zone, Level: e.Level, Onset: e.Onset, Raised: e.Raised, Cleared: e.Cleared, Doubtful: e.Doubtful != "",
+			Zone: e.Zone, Level: e.Level, Onset: e.Began, Raised: e.Raised, Cleared: e.Cleared, Doubtful: e.Doubtful != "",
 		})
 	}
 	score := skill.Score(expected, episodes, skill.Options{})
