@@ -14,7 +14,7 @@ import (
 // numbered is what a device sends as its n-th message: the discharge says n, the level runs up and
 // down through all marks of the site.
 func (l *load) numbered(n int) []byte {
-	return fmt.Appendf(nil, `{"time":%q,"water_level":%.3f,"discharge":%d}`,
+	return fmt.Appendf(nil, `{"time":%q,"water_level":%.3f,"discharge":%d,"battery_voltage":12.5}`,
 		l.time(n).Format("2006-01-02T15:04:05.000Z"), level(n), n)
 }
 

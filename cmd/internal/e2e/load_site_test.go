@@ -16,8 +16,8 @@ var loadStations = []string{"north", "east", "south", "west"}
 
 // loadSite writes the first site with four gauges in place of its one, where warnings go out without a
 // person, so that kills fall into every step of them. Each gauge has a level that crosses all marks
-// again and again, and a discharge that counts the readings. It rises faster than is believable, so that
-// its flags hang on what came before.
+// again and again, a discharge that counts the readings, and a battery whose voltage never changes: its
+// flags hang on how long it has not.
 func loadSite(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "site")
@@ -29,7 +29,8 @@ func loadSite(t *testing.T) string {
 		x := 10 + float64(i)
 		stations = append(stations, fmt.Sprintf(`{"type": "Feature", "properties": {"id": %q, "name": %q, "river": %q, "invented": true, "sensors": [
 			{"id": "water_level", "quantity": "water_level", "unit": "m", "limits": {"min": -1, "max": 8, "rate": 1000000, "stuck": "off"}},
-			{"id": "discharge", "quantity": "discharge", "unit": "m3/s", "limits": {"min": 0, "max": 1000000, "rate": 300000, "stuck": "off"}}]},
+			{"id": "discharge", "quantity": "discharge", "unit": "m3/s", "limits": {"min": 0, "max": 1000000, "rate": 1000000000, "stuck": "off"}},
+			{"id": "battery_voltage", "quantity": "battery_voltage", "unit": "V", "limits": {"stuck": "2s"}}]},
 			"geometry": {"type": "Point", "coordinates": [%g, 45.1]}}`, id, id, id, x))
 		zones = append(zones, fmt.Sprintf(`{"type": "Feature", "properties": {"id": "zone-%s", "names": {"en": "Zone %s"}, "hazard": "flood", "from": 1},
 			"geometry": {"type": "Polygon", "coordinates": [[[%[3]g, 45.0], [%[4]g, 45.0], [%[4]g, 45.2], [%[3]g, 45.2], [%[3]g, 45.0]]]}}`, id, id, x-0.1, x+0.1))
