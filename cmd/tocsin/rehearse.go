@@ -115,9 +115,9 @@ func tellEpisodes(out io.Writer, title string, episodes []rule.Episode) {
 	for _, e := range episodes {
 		cleared := "stands"
 		if e.Cleared != nil {
-			cleared = "until " + e.Cleared.Format("2006-01-02 15:04")
+			cleared = "until " + e.Cleared.Format("2006-01-02 15:04Z")
 		}
-		fmt.Fprintf(table, "  %s\tlevel %d\t%s\t%s\t%s\n", e.Zone, e.Level, e.Raised.Format("2006-01-02 15:04"), cleared, e.Words)
+		fmt.Fprintf(table, "  %s\tlevel %d\t%s\t%s\t%s\n", e.Zone, e.Level, e.Raised.Format("2006-01-02 15:04Z"), cleared, e.Words)
 	}
 }
 
