@@ -25,6 +25,27 @@ const (
 	Administrator Role = "administrator"
 )
 
+// rank orders the roles; 0 for one that does not exist.
+func (r Role) rank() int {
+	switch r {
+	case Viewer:
+		return 1
+	case Forecaster:
+		return 2
+	case Approver:
+		return 3
+	case Administrator:
+		return 4
+	}
+	return 0
+}
+
+// Known says whether r is one of the roles.
+func (r Role) Known() bool { return r.rank() > 0 }
+
+// AtLeast says whether r includes least. A role that does not exist includes nothing.
+func (r Role) AtLeast(least Role) bool { return r.Known() && r.rank() >= least.rank() }
+
 // Token is a secret that stands for an operator for a while: a one-time login link or a session.
 type Token struct {
 	Hash     string // SHA-256 of the secret, hex; the secret itself is never stored

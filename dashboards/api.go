@@ -97,7 +97,7 @@ func (s *Server) requireRole(api huma.API) func(huma.Context, func(huma.Context)
 		case role != everybody && !ok:
 			_ = huma.WriteErr(api, ctx, http.StatusUnauthorized, "log in first")
 			return
-		case role != everybody && rank(operator.Role) < rank(role):
+		case role != everybody && !operator.Role.AtLeast(role):
 			_ = huma.WriteErr(api, ctx, http.StatusForbidden, "your role is "+string(operator.Role)+": this needs "+string(role))
 			return
 		}

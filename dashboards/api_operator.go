@@ -29,7 +29,7 @@ func (s *Server) operatorOperations(api huma.API) {
 
 func (s *Server) apiSession(ctx context.Context, _ *struct{}) (*output[sessionView], error) {
 	me := by(ctx)
-	return answer(sessionView{ID: me.ID, Name: me.Name, Role: me.Role, MayApprove: rank(me.Role) >= rank(alerting.Approver)}), nil
+	return answer(sessionView{ID: me.ID, Name: me.Name, Role: me.Role, MayApprove: me.Role.AtLeast(alerting.Approver)}), nil
 }
 
 type limitInput struct {

@@ -70,21 +70,6 @@ func (s *Server) caller(r *http.Request) (operator alerting.Operator, secret str
 
 func denied(err error) bool { return errors.Is(err, ErrDenied) || errors.Is(err, alerting.ErrNotFound) }
 
-// rank orders the roles, each including the ones before it; 0 is nobody.
-func rank(role alerting.Role) int {
-	switch role {
-	case alerting.Viewer:
-		return 1
-	case alerting.Forecaster:
-		return 2
-	case alerting.Approver:
-		return 3
-	case alerting.Administrator:
-		return 4
-	}
-	return 0
-}
-
 // loginForm is what the login template shows.
 type loginForm struct {
 	CSS   template.CSS

@@ -9,27 +9,12 @@ import (
 	"tocsin/alerting"
 )
 
-// rank orders the roles; 0 for an unknown one.
-func rank(role alerting.Role) int {
-	switch role {
-	case alerting.Viewer:
-		return 1
-	case alerting.Forecaster:
-		return 2
-	case alerting.Approver:
-		return 3
-	case alerting.Administrator:
-		return 4
-	}
-	return 0
-}
-
 // allow checks that somebody is a person with at least the role.
 func allow(operator alerting.Operator, least alerting.Role) error {
 	if !isPerson(operator.ID) {
 		return fmt.Errorf("%q is not the name of a person: %w", operator.ID, alerting.ErrForbidden)
 	}
-	if rank(operator.Role) < rank(least) {
+	if !operator.Role.AtLeast(least) {
 		return fmt.Errorf("%s has the role %q, this needs %q: %w", operator.ID, operator.Role, least, alerting.ErrForbidden)
 	}
 	return nil

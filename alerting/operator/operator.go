@@ -117,7 +117,7 @@ func (a *Accounts) Add(ctx context.Context, id, name string, role alerting.Role)
 	if !login.MatchString(id) {
 		return fmt.Errorf("login name %q: 1 to 64 of a-z, 0-9 and . _ @ -, beginning with a letter or digit, would be right", id)
 	}
-	if rank(role) == 0 {
+	if !role.Known() {
 		return fmt.Errorf("role %q is not one of viewer, forecaster, approver, administrator", role)
 	}
 	if _, err := a.store.Operator(ctx, id); !errors.Is(err, alerting.ErrNotFound) {
@@ -250,30 +250,15 @@ func digest(value string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// rank orders the roles; 0 is none.
-func rank(role alerting.Role) int {
-	switch role {
-	case alerting.Viewer:
-		return 1
-	case alerting.Forecaster:
-		return 2
-	case alerting.Approver:
-		return 3
-	case alerting.Administrator:
-		return 4
-	}
-	return 0
-}
-
 // May says whether a role may take an action on warnings. Whether a person may approve what that same
 // person submitted is the desk's question, not the role's.
 func May(role alerting.Role, action alerting.Action) bool {
 	switch action {
 	case alerting.ActionPropose, alerting.ActionRevise, alerting.ActionSuggest, alerting.ActionWithdraw:
-		return rank(role) >= rank(alerting.Forecaster)
+		return role.AtLeast(alerting.Forecaster)
 	case alerting.ActionApprove, alerting.ActionReject, alerting.ActionDismiss, alerting.ActionIssue, alerting.ActionUpdate,
 		alerting.ActionAllClear, alerting.ActionCancel:
-		return rank(role) >= rank(alerting.Approver)
+		return role.AtLeast(alerting.Approver)
 	case alerting.ActionExpire: // the clock's alone
 	}
 	return false
