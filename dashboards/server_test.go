@@ -65,7 +65,7 @@ func TestPageSpeaksTheReadersLanguage(t *testing.T) {
 		{"/", "fr", `<article class="w l2" id="w-w1" lang="en">`},
 		{"/?lang=dz", "en", `<article class="w l2" id="w-w1" lang="dz">`},
 		{"/?lang=<script>", "en", `<article class="w l2" id="w-w1" lang="en">`},
-		{"/?lang=dz", "", "Unreviewed translation"},
+		{"/?lang=dz", "", "Unreviewed text"},
 	}
 	for _, test := range tests {
 		w := ask(s, "GET", strings.ReplaceAll(test.path, "<", "%3C"), "", "", "Accept-Language", test.accept)
@@ -73,7 +73,7 @@ func TestPageSpeaksTheReadersLanguage(t *testing.T) {
 			t.Errorf("%s for %q lacks %s", test.path, test.accept, test.want)
 		}
 	}
-	if english := ask(s, "GET", "/?lang=en", "", "").Body.String(); strings.Contains(english, "Unreviewed translation") {
+	if english := ask(s, "GET", "/?lang=en", "", "").Body.String(); strings.Contains(english, "Unreviewed text") {
 		t.Error("the reviewed text is called unreviewed")
 	}
 }
