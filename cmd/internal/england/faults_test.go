@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/csv"
-	"io"
 	"log/slog"
 	"maps"
 	"math"
@@ -105,7 +104,7 @@ func (p *played) play(t *testing.T, s *site.Site, rows []reading) rehearsal.Repo
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := rehearsal.Play(t.Context(), s, "readings.csv", &text, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	report, err := rehearsal.Play(t.Context(), s, "readings.csv", &text, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
