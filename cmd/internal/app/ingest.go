@@ -71,8 +71,19 @@ func (a *App) follow(context.Context) error {
 	a.work("dispatch", a.runner.Run)
 	for _, sink := range a.sinks {
 		sink = told{sink, a.web.Publish}
-		a.work("reader "+sink.Name(), func(ctx context.Context) error { return a.intake.Follow(ctx, sink) })
+		a.work("reader "+sink.Name(), func(ctx context.Context) error { return a.read(ctx, sink) })
 	}
+	return nil
+}
+
+// read follows the journal for a sink. Without the rules nobody is warned, so their end is the end of the
+// program; a history that cannot go on is told in the log, the health and the metrics, and warnings go on.
+func (a *App) read(ctx context.Context, sink ingest.Sink) error {
+	err := a.intake.Follow(ctx, sink)
+	if err == nil || sink.Name() == a.rules.Name() {
+		return err
+	}
+	a.log.Error("a reader of the journal gave up; the others go on without it", "reader", sink.Name(), "error", err)
 	return nil
 }
 
