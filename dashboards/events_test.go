@@ -120,19 +120,19 @@ func TestPump(t *testing.T) {
 				}()
 				for range 100 { // one second of a flood of events
 					s.Publish(EventReadings)
-					time.Sleep(10 * time.Millisecond)
+					<-time.After(10 * time.Millisecond)
 				}
 				synctest.Wait()
 				if n := strings.Count(w.String(), "event: readings"); n < 3 || n > 5 {
 					t.Errorf("%d events in a second, want about 4", n)
 				}
-				time.Sleep(heartbeat)
+				<-time.After(heartbeat)
 				synctest.Wait()
 				if !strings.Contains(w.String(), "event: beat") {
 					t.Error("no heartbeat")
 				}
 				test.end(w, &valid)
-				time.Sleep(2 * heartbeat)
+				<-time.After(2 * heartbeat)
 				synctest.Wait()
 				select {
 				case <-done:

@@ -55,12 +55,12 @@ func TestPacerCountsTheWorkAndForgivesDebts(t *testing.T) {
 		p := &pacer{pace: Constant(60)}
 		_ = p.wait(t.Context(), time.Minute, nil)
 		start := time.Now()
-		time.Sleep(400 * time.Millisecond) // the broker is slow
+		<-time.After(400 * time.Millisecond) // the broker is slow
 		_ = p.wait(t.Context(), time.Minute, nil)
 		if took := time.Since(start); took > 1010*time.Millisecond {
 			t.Errorf("work and wait took %v, want 1s", took)
 		}
-		time.Sleep(10 * time.Second) // the broker was away
+		<-time.After(10 * time.Second) // the broker was away
 		_ = p.wait(t.Context(), time.Minute, nil)
 		start = time.Now()
 		_ = p.wait(t.Context(), time.Minute, nil)

@@ -53,7 +53,7 @@ func TestEditions(t *testing.T) {
 		m.person(alerting.Test, "othermode", "en", 1)
 		m.issue(time.Now(), exercise, "w", 4, 0, 5)
 		_, stop := start(t, defaults(), m, p)
-		time.Sleep(minute)
+		<-time.After(minute)
 		stop()
 		wantSent(t, p, "w/1/a/sms", "w/1/b/sms", "w/1/c/sms")
 		texts := map[string]string{}
@@ -73,10 +73,10 @@ func TestEditions(t *testing.T) {
 		m.person(exercise, "new", "en", 7)
 		m.issue(time.Now(), exercise, "w", 2, 0, 5)
 		r, stop := start(t, defaults(), m, p)
-		time.Sleep(minute)
+		<-time.After(minute)
 		m.issue(time.Now(), exercise, "w", 3, 3, 8)
 		r.Wake()
-		time.Sleep(minute)
+		<-time.After(minute)
 		stop()
 		wantSent(t, p, "w/1/stays/sms", "w/1/was/sms", "w/2/new/sms", "w/2/stays/sms", "w/2/was/sms")
 	})
@@ -99,14 +99,14 @@ func TestEditions(t *testing.T) {
 		}
 		m.issue(time.Now(), exercise, "w", 3, 0, 5)
 		r, stop := start(t, defaults(), m, p)
-		time.Sleep(minute)
+		<-time.After(minute)
 		if err := m.SetConsent(t.Context(), "sms", m.people["stopped"].Address, false); err != nil {
 			t.Fatal(err)
 		}
 		m.person(exercise, "late", "en", 1)
 		m.issue(time.Now(), exercise, "w", 0, 0, 5)
 		r.Wake()
-		time.Sleep(10 * minute)
+		<-time.After(10 * minute)
 		stop()
 		var ends []string
 		for _, key := range p.keys() {
@@ -125,15 +125,15 @@ func TestEditions(t *testing.T) {
 	run(t, "an end waits for the hand-over under way and reaches that person too", func(t *testing.T, m *memory, p *provider) {
 		m.person(exercise, "slow", "en", 1)
 		p.answer = func(_ context.Context, n int, _ alerting.Outgoing) (alerting.Receipt, error) {
-			time.Sleep(5 * time.Second)
+			<-time.After(5 * time.Second)
 			return alerting.Receipt{ProviderID: fmt.Sprint(n)}, nil
 		}
 		m.issue(time.Now(), exercise, "w", 3, 0, 5)
 		r, stop := start(t, defaults(), m, p)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		m.issue(time.Now(), exercise, "w", 0, 0, 5)
 		r.Wake()
-		time.Sleep(minute)
+		<-time.After(minute)
 		stop()
 		if got := p.keys(); !slices.Equal(got, []string{"w/1/slow/sms", "w/2/slow/sms"}) {
 			t.Errorf("sent %v", got)
@@ -161,7 +161,7 @@ func TestOutcomes(t *testing.T) {
 				return alerting.Receipt{}, c.err
 			}
 			_, stop := start(t, defaults(), m, p)
-			time.Sleep(2 * time.Hour)
+			<-time.After(2 * time.Hour)
 			stop()
 			wantStates(t, m, map[string]alerting.DeliveryState{"w/1/a/sms": c.want})
 			if sends := len(p.sent); (sends == 1) == (c.want == alerting.StateExpired) {
@@ -177,7 +177,7 @@ func TestOutcomes(t *testing.T) {
 		m.issue(time.Now(), exercise, "w", 3, 0, 5)
 		p.answer = func(context.Context, int, alerting.Outgoing) (alerting.Receipt, error) { panic("nil map") }
 		_, stop := start(t, defaults(), m, p)
-		time.Sleep(minute)
+		<-time.After(minute)
 		stop()
 		wantStates(t, m, map[string]alerting.DeliveryState{"w/1/a/sms": alerting.StateUnknown})
 	})
@@ -188,7 +188,7 @@ func TestOutcomes(t *testing.T) {
 			return alerting.Receipt{}, fmt.Errorf("%s is not a phone: %w", message.To.Reveal(), alerting.ErrPermanent)
 		}
 		_, stop := start(t, defaults(), m, p)
-		time.Sleep(minute)
+		<-time.After(minute)
 		stop()
 		if d := m.get("w/1/a/sms"); strings.Contains(d.Detail, "97517") || !strings.Contains(d.Detail, "is not a phone") {
 			t.Errorf("detail %q", d.Detail)
@@ -212,7 +212,7 @@ func TestRetry(t *testing.T) {
 		cfg := defaults()
 		cfg.Poll, cfg.RetryMax = 10*time.Millisecond, 20*time.Second
 		_, stop := start(t, cfg, m, p)
-		time.Sleep(10 * minute)
+		<-time.After(10 * minute)
 		stop()
 		var gaps []time.Duration
 		for i := 1; i < len(p.times); i++ {
@@ -237,7 +237,7 @@ func TestRetry(t *testing.T) {
 			return nil
 		}
 		_, stop := start(t, defaults(), m, p)
-		time.Sleep(minute)
+		<-time.After(minute)
 		stop()
 		wantSent(t, p, "w/1/a/sms")
 		wantStates(t, m, map[string]alerting.DeliveryState{"w/1/a/sms": alerting.StateAccepted})
@@ -247,7 +247,7 @@ func TestRetry(t *testing.T) {
 		m.issue(time.Now(), exercise, "w", 3, 0, 5)
 		m.onRecord = func(alerting.Delivery) error { return errors.New("disk full") }
 		_, stop := start(t, defaults(), m, p)
-		time.Sleep(minute)
+		<-time.After(minute)
 		stop()
 		wantSent(t, p)
 	})
@@ -265,7 +265,7 @@ func TestHandOver(t *testing.T) {
 			return nil
 		}
 		_, stop := start(t, defaults(), m, p)
-		time.Sleep(minute)
+		<-time.After(minute)
 		stop()
 		wantSent(t, p)
 		wantStates(t, m, map[string]alerting.DeliveryState{"w/1/a/sms": alerting.StateSuppressed})
@@ -279,7 +279,7 @@ func TestHandOver(t *testing.T) {
 			State: alerting.StateQueued, Handing: true, Expires: time.Now().Add(time.Hour),
 		}
 		_, stop := start(t, defaults(), m, p)
-		time.Sleep(minute)
+		<-time.After(minute)
 		stop()
 		wantSent(t, p)
 		wantStates(t, m, map[string]alerting.DeliveryState{"w/1/a/sms": alerting.StateUnknown})
@@ -290,7 +290,7 @@ func TestHandOver(t *testing.T) {
 			m.issue(time.Now(), mode, "w"+string(mode), 3, 0, 5)
 		}
 		_, stop := start(t, defaults(), m, p)
-		time.Sleep(minute)
+		<-time.After(minute)
 		stop()
 		wantSent(t, p, "wExercise/1/Exercise/sms")
 		wantStates(t, m, map[string]alerting.DeliveryState{
@@ -306,7 +306,7 @@ func TestHandOver(t *testing.T) {
 			return alerting.Receipt{}, nil
 		}
 		_, stop := start(t, defaults(), m, p)
-		time.Sleep(minute)
+		<-time.After(minute)
 		began := time.Now()
 		stop()
 		if took := time.Since(began); took > 6*time.Second {
@@ -325,7 +325,7 @@ func TestHandOver(t *testing.T) {
 			return alerting.Receipt{}, fmt.Errorf("%w: %w", ctx.Err(), alerting.ErrUncertain)
 		}
 		_, stop := start(t, defaults(), m, p)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		stop()
 		wantStates(t, m, map[string]alerting.DeliveryState{"w/1/a/sms": alerting.StateUnknown})
 	})
@@ -341,14 +341,14 @@ func TestOrderAndRate(t *testing.T) {
 		cfg := defaults()
 		cfg.Rates, cfg.Chunk = map[string]float64{"sms": 10}, 100
 		r, stop := start(t, cfg, m, p)
-		time.Sleep(10*time.Second + time.Millisecond)
+		<-time.After(10*time.Second + time.Millisecond)
 		if n := len(p.keys()); n < 99 || n > 102 {
 			t.Errorf("%d sent in 10 s at 10 a second", n)
 		}
 		m.issue(time.Now(), exercise, "high", 4, 8, 10)
 		asked := time.Now()
 		r.Wake()
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		at := slices.Index(p.keys(), "high/1/urgent/sms")
 		if at < 0 || p.times[at].Sub(asked) > 250*time.Millisecond {
 			t.Errorf("the grave one is number %d of %d", at, len(p.keys()))
@@ -361,9 +361,9 @@ func TestOrderAndRate(t *testing.T) {
 	run(t, "the outbox is polled where nobody wakes", func(t *testing.T, m *memory, p *provider) {
 		m.person(exercise, "a", "en", 1)
 		_, stop := start(t, defaults(), m, p)
-		time.Sleep(minute)
+		<-time.After(minute)
 		m.issue(time.Now(), exercise, "w", 3, 0, 5)
-		time.Sleep(3 * time.Second)
+		<-time.After(3 * time.Second)
 		stop()
 		wantSent(t, p, "w/1/a/sms")
 	})
@@ -373,13 +373,13 @@ func TestOrderAndRate(t *testing.T) {
 		}
 		m.issue(time.Now(), exercise, "w", 3, 0, 5)
 		p.answer = func(_ context.Context, n int, _ alerting.Outgoing) (alerting.Receipt, error) {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			return alerting.Receipt{ProviderID: fmt.Sprint(n)}, nil
 		}
 		cfg := defaults()
 		cfg.Workers = 3
 		_, stop := start(t, cfg, m, p)
-		time.Sleep(9500 * time.Millisecond)
+		<-time.After(9500 * time.Millisecond)
 		if n := len(p.keys()); n != 30 {
 			t.Errorf("%d sent in 9.5 s by 3 workers of a second each, want 30", n)
 		}

@@ -367,7 +367,7 @@ func TestASlowSinkHoldsUpNobody(t *testing.T) {
 		if s := in.Stats().Sinks["bad"]; s.Lag != 10 || !s.Failing || s.Failures == 0 {
 			t.Errorf("stats of the failing sink: %+v", s)
 		}
-		time.Sleep(30 * time.Second) // bubble time
+		<-time.After(30 * time.Second) // bubble time
 		synctest.Wait()
 		if err := in.Close(); err != nil {
 			t.Error(err)

@@ -184,18 +184,18 @@ func TestDecodeJudgesTimesByReceipt(t *testing.T) {
 }
 
 func TestDecodeExplainsItself(t *testing.T) {
-	for payload, want := range map[string]string{
-		`{"water_level":NaN}`: "RFC 8259",
-		`{"level":3}`:         "water_level, upper, discharge, rain, battery_voltage",
-		`{"water_level":{"value":3,"unit":"ft"}}`:         "[ft_i]",
-		`{"time":"2026-11-23T07:45:00","water_level":3}`:  "2026-11-23T07:45:00Z",
-		`[{"rain":1},{"rain":`:                            "byte 20; the complete records before it are kept",
-		`{"water_level":3,21}`:                            "at byte 17",
-		`{"time":"2099-01-01T00:00:00Z","water_level":3}`: "after receipt, more than the limit of 24h",
+	for _, test := range []struct{ payload, want string }{
+		{`{"water_level":NaN}`, "RFC 8259"},
+		{`{"level":3}`, "water_level, upper, discharge, rain, battery_voltage"},
+		{`{"water_level":{"value":3,"unit":"ft"}}`, "[ft_i]"},
+		{`{"time":"2026-11-23T07:45:00","water_level":3}`, "2026-11-23T07:45:00Z"},
+		{`[{"rain":1},{"rain":`, "byte 20; the complete records before it are kept"},
+		{`{"water_level":3,21}`, "at byte 17"},
+		{`{"time":"2099-01-01T00:00:00Z","water_level":3}`, "after receipt, more than the limit of 24h"},
 	} {
-		_, rejects := Decode(message(payload), network(t))
-		if len(rejects) != 1 || !strings.Contains(rejects[0].Detail, want) {
-			t.Errorf("%s: %+v does not say %q", payload, rejects, want)
+		_, rejects := Decode(message(test.payload), network(t))
+		if len(rejects) != 1 || !strings.Contains(rejects[0].Detail, test.want) {
+			t.Errorf("%s: %+v does not say %q", test.payload, rejects, test.want)
 		}
 	}
 }

@@ -91,7 +91,7 @@ func TestKillIsNoticed(t *testing.T) {
 			group[i].done = nil
 		}
 	}
-	time.Sleep(20 * time.Millisecond) // else the page cache has it before the kill comes
+	<-time.After(20 * time.Millisecond) // else the page cache has it before the kill comes
 	err := in.config.Journal.Append(`)
 	site := loadSite(t)
 	httpAddr, mqttAddr := keptPorts(t)
