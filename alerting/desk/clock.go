@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"tocsin/alerting"
@@ -126,13 +127,14 @@ func (d *Desk) askedSince(ctx context.Context, w alerting.Warning) (bool, error)
 // for a decision went with the warning.
 func (d *Desk) renew(ctx context.Context) error {
 	var errs []error
+	closed := sync.OnceValues(func() ([]alerting.Warning, error) { return d.closed(ctx) })
 	for _, hazard := range d.holding() {
 		_, found, err := d.open(ctx, hazard.Kind, hazard.Zone)
 		if err != nil || found {
 			errs = append(errs, err)
 			continue
 		}
-		note, err := d.unanswered(ctx, hazard)
+		note, err := d.unanswered(ctx, hazard, closed)
 		if err != nil || note == "" {
 			errs = append(errs, err)
 			continue
@@ -163,16 +165,25 @@ func (d *Desk) holding() []alerting.Hazard {
 	return holding
 }
 
-// unanswered says why a hazard that the rules hold must be put before a person again; empty where one
-// has decided about it.
-func (d *Desk) unanswered(ctx context.Context, hazard alerting.Hazard) (note string, err error) {
+// closed lists the newest warnings that are over, newest first.
+func (d *Desk) closed(ctx context.Context) ([]alerting.Warning, error) {
 	closed, err := d.store.Warnings(ctx, alerting.WarningFilter{
 		Mode: d.config.Mode, Statuses: []alerting.Status{alerting.Ended, alerting.Rejected},
 	})
 	if err != nil {
-		return "", fmt.Errorf("look for what ended: %w", err)
+		return nil, fmt.Errorf("look for what ended: %w", err)
 	}
-	for _, w := range closed { // newest first
+	return closed, nil
+}
+
+// unanswered says why a hazard that the rules hold must be put before a person again; empty where one
+// has decided about it. closed is read only where it is needed.
+func (d *Desk) unanswered(ctx context.Context, hazard alerting.Hazard, closed func() ([]alerting.Warning, error)) (note string, err error) {
+	over, err := closed()
+	if err != nil {
+		return "", err
+	}
+	for _, w := range over {
 		if w.Kind != hazard.Kind || w.Zone != hazard.Zone {
 			continue
 		}
