@@ -9,12 +9,14 @@ import (
 
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/geojson"
+
+	"tocsin/geo/geotest"
 )
 
 // bhutan reads one level of the census of Bhutan (2017), or skips.
 func bhutan(t *testing.T, file string) []CensusArea {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dataDir(t), "bhutan", "gewogs", file))
+	data, err := os.ReadFile(filepath.Join(geotest.DataDir(t), "bhutan", "gewogs", file))
 	if err != nil {
 		t.Skip("no shared data: ", err)
 	}
@@ -59,7 +61,7 @@ func TestBhutan(t *testing.T) {
 }
 
 func TestBhutanChiwogs(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(dataDir(t), "bhutan", "gewogs", "btn_adm3_level_data.json"))
+	data, err := os.ReadFile(filepath.Join(geotest.DataDir(t), "bhutan", "gewogs", "btn_adm3_level_data.json"))
 	if err != nil {
 		t.Skip("no shared data: ", err)
 	}
@@ -73,26 +75,5 @@ func TestBhutanChiwogs(t *testing.T) {
 	}
 	if sum != bhutanese {
 		t.Errorf("%d chiwogs sum to %d, want %d", len(table.DataList), sum, bhutanese)
-	}
-}
-
-// dataDir is the folder of shared data beside the repository, or where TOCSIN_DATA says.
-func dataDir(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv("TOCSIN_DATA"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(filepath.Dir(dir), "shared", "data")
-		}
-		if filepath.Dir(dir) == dir {
-			t.Skip("no shared data: no go.mod above the package")
-		}
-		dir = filepath.Dir(dir)
 	}
 }

@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tocsin/geo/geotest"
 )
 
 // TestCheckGeoJSON holds the valid and invalid files of check-geojson against Features and Shape: whatever
 // is invalid is a fault with a line, and the valid polygons are read.
 func TestCheckGeoJSON(t *testing.T) {
-	dir := filepath.Join(dataDir(t), "geo", "check-geojson")
+	dir := filepath.Join(geotest.DataDir(t), "geo", "check-geojson")
 	bad, err := filepath.Glob(filepath.Join(dir, "bad", "*.geojson"))
 	if err != nil || len(bad) == 0 {
 		t.Skip("no shared data in ", dir)
@@ -85,25 +87,5 @@ func TestNearest(t *testing.T) {
 		if got := Nearest(name, words); got != want {
 			t.Errorf("Nearest(%.10s) = %q, want %q", name, got, want)
 		}
-	}
-}
-
-func dataDir(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv("TOCSIN_DATA"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(filepath.Dir(dir), "shared", "data")
-		}
-		if filepath.Dir(dir) == dir {
-			t.Skip("no shared data: no go.mod above the package")
-		}
-		dir = filepath.Dir(dir)
 	}
 }

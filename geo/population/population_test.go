@@ -10,6 +10,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"tocsin/geo"
+	"tocsin/geo/geotest"
 )
 
 func TestReadPlaces(t *testing.T) {
@@ -70,7 +71,7 @@ func TestReadCensus(t *testing.T) {
 // tells a site's author to.
 func TestBhutan(t *testing.T) {
 	for _, file := range []string{"btn_adm1.json", "btn_adm2.json"} {
-		data, err := os.ReadFile(filepath.Join(dataDir(t), "bhutan", "gewogs", file))
+		data, err := os.ReadFile(filepath.Join(geotest.DataDir(t), "bhutan", "gewogs", file))
 		if err != nil {
 			t.Skip("no shared data: ", err)
 		}
@@ -102,24 +103,4 @@ func FuzzReadPlaces(f *testing.F) {
 			t.Fatalf("what was read cannot be used: %v", err)
 		}
 	})
-}
-
-func dataDir(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv("TOCSIN_DATA"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(filepath.Dir(dir), "shared", "data")
-		}
-		if filepath.Dir(dir) == dir {
-			t.Skip("no shared data: no go.mod above the package")
-		}
-		dir = filepath.Dir(dir)
-	}
 }

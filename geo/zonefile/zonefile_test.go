@@ -11,6 +11,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"tocsin/geo"
+	"tocsin/geo/geotest"
 )
 
 // one wraps coordinates of a Polygon into a zone file, the geometry on line 4.
@@ -157,7 +158,7 @@ func TestArea(t *testing.T) {
 
 // TestAntimeridian holds the shapes of the antimeridian package against what it makes of them.
 func TestAntimeridian(t *testing.T) {
-	dir := filepath.Join(dataDir(t), "geo", "antimeridian")
+	dir := filepath.Join(geotest.DataDir(t), "geo", "antimeridian")
 	files, err := filepath.Glob(filepath.Join(dir, "output", "flat", "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Skip("no shared data in ", dir)
@@ -229,7 +230,7 @@ func readArea(t *testing.T, file string) orb.MultiPolygon {
 }
 
 func TestEnglishAreas(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(dataDir(t), "england-feb-2016", "areas.geojson"))
+	data, err := os.ReadFile(filepath.Join(geotest.DataDir(t), "england-feb-2016", "areas.geojson"))
 	if err != nil {
 		t.Skip("no shared data: ", err)
 	}
@@ -259,24 +260,4 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
-}
-
-func dataDir(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv("TOCSIN_DATA"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(filepath.Dir(dir), "shared", "data")
-		}
-		if filepath.Dir(dir) == dir {
-			t.Skip("no shared data: no go.mod above the package")
-		}
-		dir = filepath.Dir(dir)
-	}
 }
